@@ -1,0 +1,1 @@
+"""One file per thing outside, each behind a small port."""

@@ -1,0 +1,126 @@
+"""What the stages send: whole batches to named partitions, acknowledged before anything follows them.
+
+`KafkaOutlet.send` sends everything it is given, one unacknowledged batch per target partition, and returns when all of
+it is acknowledged. After an error nothing more is sent to that partition, so no message ever overtakes a lost one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from knownas.errors import Refused, WorldFault
+from knownas.stages.ports import Batches, Message
+
+BATCH_BYTES: Final = 900_000
+
+
+class KafkaOutlet:
+    """A producer. With a `transactional_id` every `send` is one transaction, and the newest outlet of that id fences
+    all earlier ones (`Refused`)."""
+
+    def __init__(self, bootstrap: str, transactional_id: str | None = None) -> None:
+        self._options: dict[str, Any] = {
+            "bootstrap_servers": bootstrap,
+            "acks": "all",
+            "enable_idempotence": True,
+            "linger_ms": 0,
+            "max_batch_size": BATCH_BYTES,
+            "max_request_size": 2 * BATCH_BYTES,
+            "request_timeout_ms": 15_000,
+        }
+        if transactional_id is not None:
+            self._options |= {"transactional_id": transactional_id, "transaction_timeout_ms": 60_000}
+        self._transactional = transactional_id is not None
+        self._producer: AIOKafkaProducer | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a producer; after a failure there is none until the next `open` or `send`."""
+        return self._producer is not None
+
+    async def open(self) -> None:
+        """Connect; a transactional outlet fences its predecessors here."""
+        if self._producer is not None:
+            return
+        producer = AIOKafkaProducer(**self._options)
+        try:
+            await producer.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await _stop(producer)
+            raise _fault(error) from error
+        except BaseException:
+            await _stop(producer)
+            raise
+        self._producer = producer
+
+    async def close(self) -> None:
+        """Close the connection; a later `send` opens a new one."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _stop(producer)
+
+    async def send(self, batches: Batches) -> None:
+        """Send everything, wait for every acknowledgement. After a failure the outlet starts from a new producer."""
+        if not batches:
+            return
+        await self.open()
+        producer = self._producer
+        assert producer is not None
+        try:
+            if self._transactional:
+                await producer.begin_transaction()
+            await _send_all(producer, batches)
+            if self._transactional:
+                await producer.commit_transaction()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self.close()
+            raise _fault(error) from error
+        except BaseException:
+            await self.close()
+            raise
+
+
+async def _send_all(producer: AIOKafkaProducer, batches: Batches) -> None:
+    """Round by round: each partition's next batch is sent when all batches of the round before are acknowledged."""
+    waiting = {target: deque(messages) for target, messages in batches.items()}
+    while waiting:
+        sent = []
+        for (topic, partition), messages in list(waiting.items()):
+            batch = _next_batch(producer, messages)
+            sent.append(await producer.send_batch(batch, topic, partition=partition))
+            if not messages:
+                del waiting[topic, partition]
+        await asyncio.wait(sent)
+        for error in [future.exception() for future in sent]:
+            if error is not None:
+                raise error
+
+
+def _next_batch(producer: AIOKafkaProducer, messages: deque[Message]) -> Any:
+    batch = producer.create_batch()
+    while messages:
+        key, value, headers, at = messages[0]  # aiokafka wants headers as a list
+        if batch.append(key=key, value=value, timestamp=at, headers=list(headers)) is None:
+            break
+        messages.popleft()
+    return batch
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    """A producer that cannot reach its broker would wait for what it still holds: after a failure that is let go."""
+    try:
+        async with asyncio.timeout(2):
+            await producer.stop()
+    except (KafkaError, OSError, TimeoutError):
+        pass
+
+
+def _fault(error: Exception) -> Exception:
+    if isinstance(error, ProducerFenced):
+        return Refused("a newer producer of this shard is at work")
+    return WorldFault(f"Kafka: {str(error) or type(error).__name__}")

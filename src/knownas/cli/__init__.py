@@ -1,0 +1,82 @@
+"""The commands: thin, each parses, builds settings, calls wiring, and says what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+from cyclopts import App, CycloptsError
+
+from knownas import __version__
+from knownas.cli import demo, look, runs, send, topics
+from knownas.cli.output import errors, plain
+from knownas.errors import KnownasError, WrongInput
+
+OK, FAILED, WRONG_INPUT = 0, 1, 2
+
+app = App(
+    name="knownas",
+    help="A live profile of every person who launches an app or visits a site.",
+    version=__version__,
+    help_format="plaintext",
+)
+COMMANDS: tuple[Callable[..., Coroutine[Any, Any, int | None]], ...] = (
+    runs.up, runs.worker, demo.demo, send.send, look.profile, look.explain, look.verify,
+)  # fmt: skip
+for command in COMMANDS:
+    app.command(command)
+_topics = App(name="topics", help="The topics of knownas in Kafka.", help_format="plaintext")
+_topics.command(topics.create)
+app.command(_topics)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit status. Every problem is one clear line on standard error."""
+    quiet_logs()
+    try:
+        command, bound, _ = app.parse_args(list(arguments), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        errors.print(f"knownas: {plain(error)}".replace("\n", " "))
+        errors.print("knownas: `knownas --help` and `knownas COMMAND --help` say what is possible")
+        return WRONG_INPUT
+    try:
+        result = command(*bound.args, **bound.kwargs)
+        if asyncio.iscoroutine(result):
+            result = asyncio.run(result)
+    except WrongInput as error:
+        return _problem(error, WRONG_INPUT)
+    except KnownasError as error:
+        return _problem(error, FAILED)
+    except KeyboardInterrupt:
+        return FAILED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+    return result if isinstance(result, int) else OK
+
+
+def _problem(error: Exception, status: int) -> int:
+    for line in str(error).splitlines():
+        errors.print(f"knownas: {plain(line)}")
+    return status
+
+
+def quiet_logs(as_json: bool = False) -> None:
+    """Our own lines go to standard error; the libraries' only from warnings on."""
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    for name in ("aiokafka", "faust", "mode", "knownas"):
+        logging.getLogger(name).setLevel(logging.CRITICAL if name == "aiokafka" else logging.ERROR)

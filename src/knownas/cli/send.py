@@ -1,0 +1,159 @@
+"""`knownas send`: JSON lines to the topics."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from knownas.adapters.kafka import KafkaOutlet
+from knownas.cli.output import console, errors, plain, say_json
+from knownas.errors import WorldFault, WrongInput
+from knownas.nouns import EVENTS, UPDATES, murmur2
+from knownas.operate.world import open_world
+from knownas.records.identities import IdentityRules
+from knownas.records.intake import Flaw, Intake, take_in
+from knownas.settings import load
+from knownas.stages.ports import Message
+from knownas.topics import Layout
+
+AT_ONCE = 5_000
+SHOWN = 10
+
+
+class Problem(NamedTuple):
+    """A line that would be rejected."""
+
+    place: str
+    flaw: Flaw
+
+
+async def send(*files: Path, check: bool = False, json: bool = False) -> int:
+    """Send records, one JSON object a line, to the topics they belong in; what would be rejected is said, not sent.
+
+    Parameters
+    ----------
+    files
+        Files of JSON lines; - is standard input.
+    check
+        Only look, send nothing.
+    json
+        Answer as one JSON document.
+    """
+    if not files:
+        raise WrongInput("name at least one file of JSON lines, or - for standard input")
+    missing = [str(file) for file in files if str(file) != "-" and not file.is_file()]
+    if missing:
+        raise WrongInput("\n".join(f"there is no file {name}" for name in missing))
+    settings = load()
+    tally: Counter[str] = Counter()
+    problems: list[Problem] = []
+    rules = settings.identity_rules()
+    with _progress(json) as progress:
+        task = progress.add_task("checking" if check else "sending", total=None)
+        if check:
+            for _ in _records(files, rules, tally, problems):
+                progress.update(task, completed=tally["lines"])
+        else:
+            async with open_world(settings) as world:
+                layout = await world.layout()
+                outlet = KafkaOutlet(settings.kafka)
+                try:
+                    for some in _gathered(_records(files, rules, tally, problems)):
+                        await _until_sent(outlet, some, layout)
+                        progress.update(task, completed=tally["lines"])
+                finally:
+                    await outlet.close()
+    _say(tally, problems, json, check)
+    return 2 if problems else 0
+
+
+async def _until_sent(outlet: KafkaOutlet, records: list[Intake], layout: Layout) -> None:
+    batches: dict[tuple[str, int], list[Message]] = {}
+    for intake in records:
+        topic, key = destination(intake)
+        target = (layout.name(topic), murmur2(key) % layout.partitions)
+        batches.setdefault(target, []).append(Message(key, intake.raw))
+    for attempt in range(5):
+        try:
+            return await outlet.send(batches)
+        except WorldFault:
+            if attempt == 4:
+                raise
+            await asyncio.sleep(2**attempt / 4)
+    return None
+
+
+def destination(intake: Intake) -> tuple[str, bytes]:
+    """The topic a record belongs in, and its key."""
+    record = intake.record
+    if record.device is not None:
+        return EVENTS, record.device.encode()
+    if record.profile is not None:
+        return UPDATES, record.profile.encode()
+    identity = intake.named.usable[0]
+    return UPDATES, f"{identity.kind}:{identity.value}".encode()
+
+
+def _records(
+    files: Iterable[Path], rules: IdentityRules, tally: Counter[str], problems: list[Problem]
+) -> Iterator[Intake]:
+    for place, line in _lines(files):
+        tally["lines"] += 1
+        intake = take_in(line, int(time.time() * 1000), rules)
+        if (
+            isinstance(intake, Intake)
+            and intake.record.device is None
+            and not (intake.record.profile or intake.named.usable)
+        ):
+            intake = Flaw("no_identity", "no device, and no identity that can be used")
+        if isinstance(intake, Flaw):
+            tally[intake.reason] += 1
+            problems.append(Problem(place, intake))
+        else:
+            tally["good"] += 1
+            yield intake
+
+
+def _lines(files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+    for path in files:
+        file = sys.stdin.buffer if str(path) == "-" else path.open("rb")
+        with file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield f"{path}:{number}", line.strip()
+
+
+def _gathered(records: Iterable[Intake]) -> Iterator[list[Intake]]:
+    some: list[Intake] = []
+    for record in records:
+        some.append(record)
+        if len(some) == AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _progress(quiet: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("records"))
+    return Progress(*columns, console=errors, transient=True, disable=quiet or not sys.stderr.isatty())
+
+
+def _say(tally: Counter[str], problems: list[Problem], json: bool, check: bool) -> None:
+    done = "would be sent" if check else "sent"
+    if json:
+        said = [{"line": place, "reason": flaw.reason, "detail": flaw.detail} for place, flaw in problems]
+        say_json({"records": tally["lines"], "sent": 0 if check else tally["good"], "problems": said})
+        return
+    console.print(f"{tally['good']:,} of {tally['lines']:,} records {done}")
+    for place, flaw in problems[:SHOWN]:
+        errors.print(f"{plain(place)}: {flaw.reason}: {plain(flaw.detail)}")
+    if len(problems) > SHOWN:
+        errors.print(f"and {len(problems) - SHOWN:,} more that are not sent; --json lists all")

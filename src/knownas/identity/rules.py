@@ -1,0 +1,102 @@
+"""The identity rules: who wins a record that carries identities, and what a login does to the device's binding.
+
+In words (the numbers are the ledger's and the tests'):
+
+0  nobody speaks yet      bound to the owner, or to a new profile; no guest, no link
+1  guest, nothing owned   claim: the guest becomes identified under its own id
+2  guest, owned by P      link: the device moves to P, the guest's events stay the guest's
+3  P, all owned by P      nothing about identity changes
+4  P, some by nobody      those are added to P
+5  P, none owned          switch: a new profile; P is untouched
+6  P, owned by Q          switch: the device moves to Q; P is untouched, nothing is linked
+7  owned by several       the first in the declared order wins, the others stay with their owners and are refused
+8  no usable identity     the record goes to whom the device speaks for (in `decide`)
+
+Identities that nobody owns are added to whoever wins. A claim names the record that made it, so a record that is
+seen again after a crash finds its own claims and takes the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
+
+from knownas.nouns import Fact, Identity, Names, Outcome, Owner, Position
+
+Owners = Mapping[Identity, Owner | None]
+Manner = Literal["login", "add", "address"]
+"""How a record uses identities: it logs a device in, adds to the device's person, or only says whose it is."""
+
+
+class Move(NamedTuple):
+    """What a login does: the reason the ledger gives, and the kind of its extra row (a link or a switch)."""
+
+    reason: str
+    rebinds: bool
+    row: Literal["linked", "switched"] | None = None
+
+
+MOVES: Final[dict[tuple[str, str], Move]] = {
+    # the device speaks for, the winner is: what happens
+    ("nobody", "other"): Move("login", rebinds=True),
+    ("guest", "same"): Move("claim", rebinds=True),
+    ("guest", "other"): Move("link", rebinds=True, row="linked"),
+    ("identified", "same"): Move("add", rebinds=False),
+    ("identified", "other"): Move("switch", rebinds=True, row="switched"),
+}
+
+
+class Settled(NamedTuple):
+    """Who wins, which identities (by place in the list) it gains, which stay with others, what is still to claim."""
+
+    profile: str
+    claimed: tuple[int, ...]
+    refused: tuple[int, ...]
+    to_claim: tuple[int, ...]
+
+
+def settle(
+    manner: Manner, usable: tuple[Identity, ...], owners: Owners, speaker: Fact, here: Position, names: Names
+) -> Settled:
+    """Decide who wins a record with usable identities."""
+    mine, owned, free = [], [], []
+    for place, identity in enumerate(usable):
+        owner = owners[identity]
+        if owner is None or not owner.profile:
+            free.append(place)
+        elif (owner.topic, owner.partition, owner.offset) == here:
+            mine.append(place)
+        else:
+            owned.append(place)
+    if manner == "add":
+        winner = speaker.profile
+    elif mine or owned:
+        winner = _owner(owners, usable[(mine or owned)[0]]).profile
+    elif manner == "login" and speaker.state == "guest":
+        winner = speaker.profile
+    else:
+        winner = names.person(usable[0], generation(owners[usable[0]]))
+    refused = tuple(place for place in owned if _owner(owners, usable[place]).profile != winner)
+    return Settled(winner, tuple(sorted(mine + free)), refused, tuple(free))
+
+
+def resettle(outcome: Outcome) -> Settled:
+    """What was settled before a crash, taken from what was stored; nothing is left to claim."""
+    return Settled(outcome.profile, outcome.claimed, outcome.refused, ())
+
+
+def move(speaker: Fact, winner: str) -> Move:
+    """The row of the table that a login takes."""
+    return MOVES[speaker.state, "same" if winner == speaker.profile else "other"]
+
+
+def generation(owner: Owner | None) -> int:
+    """How often an identity has been released; a profile made for it is named by this number too."""
+    return 0 if owner is None else owner.generation
+
+
+def _owner(owners: Owners, identity: Identity) -> Owner:
+    owner = owners[identity]
+    if owner is None:
+        raise AssertionError(f"an identity of kind {identity.kind} was counted as owned and is not")
+    return owner

@@ -1,0 +1,1 @@
+"""What operators need: metrics, health, verifying, leaving in order."""

@@ -1,0 +1,32 @@
+"""Waiting until everything that is in the topics is in the profiles, and published."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from knownas.adapters.kafka_log import KafkaLog
+from knownas.adapters.reader import Reader
+from knownas.nouns import EVENTS, RESOLVED, UPDATES
+from knownas.topics import Layout
+
+LOOK_SECONDS = 0.1
+
+
+async def backlog(log: KafkaLog, reader: Reader, layout: Layout) -> int:
+    """How many records are not done yet, over both stages, and outbox elements not yet trimmed."""
+    counts = {EVENTS: layout.partitions, UPDATES: layout.partitions, RESOLVED: layout.shards}
+    partitions = [(layout.name(topic), number) for topic, count in counts.items() for number in range(count)]
+    ends = {(layout.short(topic), number): end for (topic, number), (_, end) in (await log.bounds(partitions)).items()}
+    positions = await reader.positions()
+    return sum(ends[tp] - positions[tp] for tp in ends) + await reader.unpublished()
+
+
+async def until_settled(
+    log: KafkaLog, reader: Reader, layout: Layout, progress: Callable[[int], None] = lambda _: None
+) -> None:
+    """Return when nothing is left to do; `progress` is told how much is left."""
+    while left := await backlog(log, reader, layout):
+        progress(left)
+        await asyncio.sleep(LOOK_SECONDS)
+    progress(0)

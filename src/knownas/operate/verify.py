@@ -1,0 +1,271 @@
+"""`knownas verify`: the log replayed through the plain model, in the order the log recorded, against the store.
+
+What is compared, byte for byte: facts, owners, profiles with their versions, timelines, overflow lists, counters, the
+ledger, the rejected records, and the newest published state of every profile.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import orjson
+
+from knownas.adapters import keys as k
+from knownas.adapters.reader import Reader
+from knownas.identity.facts import KEPT
+from knownas.nouns import (
+    CHANGED,
+    EVENTS,
+    LEDGER,
+    REJECTED,
+    RESOLVED,
+    UPDATES,
+    LedgerRow,
+    Source,
+)
+from knownas.operate.ledger import rows_about
+from knownas.operate.settle import backlog
+from knownas.operate.world import World
+from knownas.plain import Answer, LogRecord, Setting, find_order
+from knownas.plain import run as run_plain
+from knownas.topics import Layout
+
+encode: Final = msgspec.msgpack.Encoder().encode
+_encode_json: Final = msgspec.json.Encoder().encode
+
+
+class _Sourced(msgspec.Struct):
+    source: Source
+
+
+_read_source: Final = msgspec.json.Decoder(_Sourced).decode
+
+
+class Report(NamedTuple):
+    """What a verification found. `waiting` are records that the workers have not done yet."""
+
+    records: int
+    profiles: int
+    equal_profiles: int
+    waiting: int
+    differences: list[str]
+
+    @property
+    def equal(self) -> bool:
+        """Whether the store holds what the log says."""
+        return not self.differences
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as a JSON object."""
+        return {
+            "records": self.records,
+            "profiles": self.profiles,
+            "verified": self.equal_profiles,
+            "waiting": self.waiting,
+            "differences": self.differences,
+        }
+
+
+async def verify_store(world: World, layout: Layout) -> Report:
+    """Compare what the store holds with what the log says it must hold."""
+    reader = Reader(world.link(), world.keys, world.names, layout)
+    waiting = await backlog(world.log, reader, layout)
+    logs = {
+        (topic, partition): records
+        for topic in (EVENTS, UPDATES)
+        for partition, records in (await _records(world, layout, topic)).items()
+    }
+    rows = await rows_about(world.log, layout.name(LEDGER), lambda _: True)
+    rules = world.settings.identity_rules()
+    setting = Setting(world.names, layout.partitions, layout.shards, rules.kinds, rules.region)
+    messages = await _message_order(world, layout)
+    answer = run_plain(logs, setting, find_order(logs, rows, setting), messages)
+    stored = await _Stored.read(world, reader)
+    comparing = _Comparing(answer, stored, layout, world)
+    comparing.stage_1(rows)
+    comparing.stage_2()
+    comparing.rejections(await _rejected(world, layout))
+    comparing.published(await _newest_changes(world, layout))
+    total = sum(map(len, logs.values()))
+    profiles = sum(len(shard.profiles) for shard in answer.shards)
+    return Report(total, profiles, comparing.equal_profiles, waiting, comparing.differences)
+
+
+async def _records(world: World, layout: Layout, topic: str) -> dict[int, list[LogRecord]]:
+    found: dict[int, list[LogRecord]] = {partition: [] for partition in range(layout.partitions)}
+    async for record in world.log.read(layout.name(topic), committed_only=True):
+        at = max(record.timestamp, 0)
+        found[record.partition].append(LogRecord(record.offset, at, record.key, record.value, record.headers))
+    return found
+
+
+async def _message_order(world: World, layout: Layout) -> dict[int, list[Source]]:
+    order: dict[int, list[Source]] = {shard: [] for shard in range(layout.shards)}
+    async for record in world.log.read(layout.name(RESOLVED), committed_only=True):
+        order[record.partition].append(_read_source(record.value).source)
+    return order
+
+
+async def _rejected(world: World, layout: Layout) -> dict[tuple[str, int, int], tuple[str, bytes | None]]:
+    found = {}
+    async for record in world.log.read(layout.name(REJECTED), committed_only=True):
+        said = {name: value.decode() for name, value in record.headers}
+        position = layout.short(said["topic"]), int(said["partition"]), int(said["offset"])
+        found[position] = said["reason"], record.value
+    return found
+
+
+async def _newest_changes(world: World, layout: Layout) -> dict[str, dict[str, Any]]:
+    newest = {}
+    async for record in world.log.read(layout.name(CHANGED), committed_only=True):
+        newest[record.key.decode()] = orjson.loads(record.value)
+    return newest
+
+
+class _Stored(NamedTuple):
+    """Everything the stages have stored, by key without prefix and hash tag's braces."""
+
+    facts: dict[str, bytes]
+    owners: dict[str, bytes]
+    profiles: dict[str, bytes]
+    timelines: dict[str, list[bytes]]
+    overflow: dict[tuple[str, str], list[bytes]]
+    counters: dict[str, int]
+
+    @classmethod
+    async def read(cls, world: World, reader: Reader) -> _Stored:
+        prefix, link = world.keys.prefix, world.link()
+        facts: dict[str, Any] = {}
+        owners: dict[str, Any] = {}
+        profiles: dict[str, Any] = {}
+        timelines: dict[str, Any] = {}
+        overflow: dict[tuple[str, str], Any] = {}
+        for some in _slices(await reader.keys_like(prefix + "{*")):
+            names = [key.decode().removeprefix(prefix) for key in some]
+            commands = [_read_command(name, key) for name, key in zip(names, some, strict=True)]
+            for name, answer in zip(names, await link.run(commands), strict=True):
+                tag, rest = name.split("}:", 1)
+                what, _, ident = rest.partition(":")
+                if tag.startswith("{o"):
+                    owners[rest] = answer
+                elif what == "f":
+                    facts[ident] = answer
+                elif what == "p":
+                    profiles[ident] = answer
+                elif what == "t":
+                    timelines[ident] = answer
+                elif what == "x":
+                    kind, _, profile = ident.partition(":")
+                    overflow[profile, kind] = answer
+        return cls(facts, owners, profiles, timelines, overflow, await reader.counters())
+
+
+def _read_command(name: str, key: bytes) -> Sequence[str | bytes | int]:
+    rest = name.split("}:", 1)[1]
+    if rest.startswith("t:"):
+        return ("LRANGE", key, 0, -1)
+    if rest.startswith("x:"):
+        return ("ZRANGE", key, 0, -1)
+    if rest in (k.AT, k.COUNTERS, k.OUTBOX, "layout"):
+        return ("TYPE", key)
+    return ("GET", key)
+
+
+def _slices(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    for start in range(0, len(keys), 2_000):
+        yield keys[start : start + 2_000]
+
+
+class _Comparing:
+    """Collects differences, each one line that names what differs."""
+
+    def __init__(self, answer: Answer, stored: _Stored, layout: Layout, world: World) -> None:
+        self.answer, self.stored, self.layout, self.world = answer, stored, layout, world
+        self.differences: list[str] = []
+        self.equal_profiles = 0
+
+    def differ(self, line: str) -> None:
+        self.differences.append(line)
+
+    def stage_1(self, rows: Sequence[LedgerRow]) -> None:
+        decisions = self.answer.decisions
+        for copy in decisions.missing():
+            self.differ(f"{_at(copy.origin)} belongs in {EVENTS}/{copy.partition} and was not sent there")
+        self.mapping("owner of", {key: encode(owner) for key, owner in decisions.owners.items()}, self.stored.owners)
+        for device in decisions.facts.keys() | self.stored.facts.keys():
+            self.facts(device)
+        shard_rows = [row for shard in self.answer.shards for row in shard.rows]
+        wanted = {(row.position, row.index): _encode_json(row) for row in [*decisions.rows, *shard_rows]}
+        found = {(row.position, row.index): _encode_json(row) for row in rows}
+        self.mapping("ledger row", wanted, found)
+
+    def facts(self, device: str) -> None:
+        """The store keeps the newest facts of a device, the model all."""
+        wanted = [encode(fact) for fact in self.answer.decisions.facts.get(device, [])]
+        found = [encode(fact) for fact in msgspec.msgpack.decode(self.stored.facts.get(device, b"\x90"))]
+        if len(found) < min(len(wanted), KEPT) or found != wanted[len(wanted) - len(found) :]:
+            self.differ(f"bindings of device {device}: {len(wanted)} facts wanted, {len(found)} found")
+
+    def stage_2(self) -> None:
+        for source in self.answer.unknown:
+            self.differ(f"{RESOLVED} holds a message of {_at(source)} that the model does not send there")
+        for source in self.answer.absent:
+            self.differ(f"{RESOLVED} lacks a message of {_at(source)}")
+        profiles: dict[str, bytes] = {}
+        timelines: dict[str, list[bytes]] = {}
+        overflow: dict[tuple[str, str], list[bytes]] = {}
+        totals: dict[str, int] = defaultdict(int)
+        for shard in self.answer.shards:
+            profiles |= {key: encode(profile) for key, profile in shard.profiles.items()}
+            cap = self.world.settings.timeline_entries
+            timelines |= {key: [encode(entry) for entry in es[-cap:]] for key, es in shard.timelines.items()}
+            overflow |= {key: [text.encode() for text in texts] for key, texts in shard.overflow.items()}
+            for name, count in shard.counters().items():
+                totals[name] += count
+        self.equal_profiles = self.mapping("profile", profiles, self.stored.profiles)
+        self.mapping("timeline of", timelines, self.stored.timelines)
+        self.mapping("overflow list", overflow, self.stored.overflow)
+        self.mapping("counter", totals, self.stored.counters)
+
+    def rejections(self, found: Mapping[tuple[str, int, int], tuple[str, bytes | None]]) -> None:
+        shard_rejections = [rejection for shard in self.answer.shards for rejection in shard.rejections]
+        every = [*self.answer.decisions.rejections, *shard_rejections]
+        self.mapping("rejection of", {tuple(r.position): (r.reason, r.value) for r in every}, found)
+
+    def published(self, found: Mapping[str, dict[str, Any]]) -> None:
+        wanted = {key: told for shard in self.answer.shards for key, told in shard.published.items()}
+        shown = {key: {field: told[field] for field in ("profile", "version", "type")} for key, told in found.items()}
+        self.mapping("published state of", wanted, shown)
+
+    def mapping(self, what: str, wanted: Mapping[Any, Any], found: Mapping[Any, Any]) -> int:
+        """Compare two mappings; returns how many items are equal."""
+        equal = 0
+        for key in [*wanted, *(key for key in found if key not in wanted)]:
+            if key not in found:
+                self.differ(f"{what} {_said(key)} is missing")
+            elif key not in wanted:
+                self.differ(f"{what} {_said(key)} should not be there")
+            elif wanted[key] != found[key]:
+                self.differ(f"{what} {_said(key)} is {_readable(found[key])}, not {_readable(wanted[key])}")
+            else:
+                equal += 1
+        return equal
+
+
+def _at(position: Sequence[Any]) -> str:
+    return f"{position[0]}/{position[1]}@{position[2]}"
+
+
+def _said(key: Any) -> str:
+    return key if isinstance(key, str) else " ".join(map(str, key))
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, bytes):
+        with suppress(msgspec.DecodeError):
+            value = msgspec.msgpack.decode(value)
+    return str(value)[:300]

@@ -1,0 +1,414 @@
+"""What a record of a log says, or the reason why it says nothing.
+
+The checks, in order: there is a value; at most 64 KiB; JSON in UTF-8; an object; a known `type`; fields of their
+types; numbers that a float can hold; what its type needs; one address; contents within limits; a time that is not
+ahead; identities that are strings or numbers. A NUL in a text becomes U+FFFD, and the record is then written anew.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from knownas.nouns import PROPERTY_OF_KIND, Identity, Names, Timestamp
+
+TYPES = ("event", "login", "profile", "logout", "demerge", "delete", "release", "test")
+FIELDS: dict[str, tuple[type, ...]] = {
+    "device": (str, type(None)),
+    "profile": (str, type(None)),
+    "identities": (dict, type(None)),
+    "ts": (int, float, type(None)),
+    "id": (str, type(None)),
+    "evtName": (str, type(None)),
+    "evtData": (dict, type(None)),
+    "profileData": (dict, type(None)),
+    "context": (dict, type(None)),
+    "suppress": (bool,),
+    "test": (bool, type(None)),
+}
+PLACEHOLDERS = (
+    "", "null", "none", "nan", "undefined", "true", "false", "[object object]", "anonymous", "guest",
+    "not_authenticated", "unknown",
+)  # fmt: skip
+COMPUTED = ("age", "ct_is_test_user", "type", "reachable")
+OPERATORS = ("$set", "$setOnce", "$add", "$remove", "$incr", "$decr", "$delete")
+
+
+class LogRecord(NamedTuple):
+    """A record as it stands in a partition of `events` or `updates`; `at` is its Kafka time in milliseconds."""
+
+    offset: int
+    at: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+Logs = Mapping[tuple[str, int], Sequence[LogRecord]]
+"""The records of each partition in order; a partition is (short name of the topic, number)."""
+
+
+class Setting(NamedTuple):
+    """What a deployment fixes: its secret, the partitions of `events`, the shards, identity kinds, phone region."""
+
+    names: Names
+    partitions: int
+    shards: int
+    kinds: tuple[str, ...] = ("identity", "email", "facebook", "google")
+    region: str | None = None
+
+
+class Reading(NamedTuple):
+    """What a record says.
+
+    `usable` are its identities, each with the property it sets; `unusable` (kind, reason) are those that do not
+    count; `plain` are properties given as identities of undeclared kinds; `taken` are the keys of `profileData` that
+    were read as identities, `refused` (key, reason) those that do not apply.
+    """
+
+    type: str
+    device: str | None
+    profile: str | None
+    ts: Timestamp
+    name: str | None
+    data: bytes | None
+    properties: dict[str, Any]
+    context: dict[str, Any]
+    usable: list[tuple[Identity, str | None]]
+    unusable: list[tuple[str, str]]
+    plain: list[tuple[str, Any]]
+    taken: list[str]
+    refused: list[tuple[str, str]]
+    carried: bytes
+
+
+class Flawed(Exception):
+    """The record is rejected; the argument is the reason."""
+
+
+def read(value: bytes | None, at: int, setting: Setting) -> Reading | str:
+    """What a record says, or the reason it is rejected for."""
+    try:
+        return _read(value, at, setting)
+    except Flawed as flaw:
+        return str(flaw)
+
+
+def _read(value: bytes | None, at: int, setting: Setting) -> Reading:
+    text = _without_nul(_text(value))
+    members = _members(text)
+    fields = {name: value for name, value, _ in members}
+    _check_shape(members)
+    _check_type(fields)
+    _check_address(fields)
+    _check_content(fields)
+    ts = _time(fields.get("ts"), at)
+    properties = fields.get("profileData") or {}
+    usable, unusable, plain, taken = _identities(fields.get("identities") or {}, properties, setting)
+    refusals = [(key, refusal(key, value)) for key, value in properties.items() if key not in taken]
+    data = [written for name, value, written in members if name == "evtData" and value is not None]
+    return Reading(
+        type=fields["type"],
+        device=fields.get("device"),
+        profile=fields.get("profile"),
+        ts=ts,
+        name=fields.get("evtName"),
+        data=data[-1].encode() if fields.get("evtData") is not None else None,
+        properties=properties,
+        context=fields.get("context") or {},
+        usable=usable,
+        unusable=unusable,
+        plain=plain,
+        taken=taken,
+        refused=[(key, reason) for key, reason in refusals if reason is not None],
+        carried=text.encode(),
+    )
+
+
+# ------------------------------------------------------------------------------------------------- is it a record?
+
+
+def _text(value: bytes | None) -> str:
+    if not value:
+        raise Flawed("empty")
+    if len(value) > 64 * 1024:
+        raise Flawed("too_large")
+    try:
+        return value.decode().strip(" \t\r\n")
+    except UnicodeDecodeError:
+        raise Flawed("not_json") from None
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) <= 4300 else math.inf
+
+
+def _no_such_number(name: str) -> None:
+    raise ValueError(name)
+
+
+_json = json.JSONDecoder(parse_int=_whole, parse_constant=_no_such_number)
+
+
+def _parse(text: str) -> Any:
+    try:
+        root = _json.decode(text)
+        if "\\u" in text:
+            json.dumps(root, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+    except RecursionError:
+        raise Flawed("too_deep") from None
+    except ValueError:
+        raise Flawed("not_json") from None
+    if type(root) is not dict:
+        raise Flawed("not_object")
+    return root
+
+
+def _members(text: str) -> list[tuple[str, Any, str]]:
+    """Name, value and the text of the value of each member of the object, duplicates included."""
+    _parse(text)
+    members = []
+    place = _skip(text, 1)
+    while text[place] != "}":
+        name, place = _json.raw_decode(text, place)
+        start = _skip(text, place)
+        value, place = _json.raw_decode(text, start)
+        members.append((name, value, text[start:place]))
+        place = _skip(text, place)
+    return members
+
+
+def _skip(text: str, place: int) -> int:
+    while text[place] in " \t\r\n:,":
+        place += 1
+    return place
+
+
+def _without_nul(text: str) -> str:
+    if "\\u0000" not in text:
+        return text
+    root = _parse(text)
+    if "\0" not in "".join(_texts(root)):
+        return text
+    if not all(math.isfinite(number) for number in _numbers(root)):
+        raise Flawed("number_out_of_range")
+    return msgspec.json.encode(_replaced(root)).decode()
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, list):
+        return [_replaced(item) for item in value]
+    if isinstance(value, dict):
+        return {_replaced(key): _replaced(item) for key, item in value.items()}
+    return value
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, str))
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, float))
+
+
+def _check_shape(members: list[tuple[str, Any, str]]) -> None:
+    types = [value for name, value, _ in members if name == "type"]
+    if not types or any(value not in TYPES for value in types if isinstance(value, str)):
+        raise Flawed("unknown_type")
+    if not all(isinstance(value, str) for value in types):
+        raise Flawed("unknown_type")
+    known = [(name, value) for name, value, _ in members if name in FIELDS]
+    if any(type(value) not in FIELDS[name] for name, value in known):
+        raise Flawed("bad_field")
+    if not all(math.isfinite(number) for _, value in known for number in _numbers(value)):
+        raise Flawed("number_out_of_range")
+
+
+# ---------------------------------------------------------------------------------------------- may it say what it says?
+
+
+def _check_type(fields: dict[str, Any]) -> None:
+    kind, name = fields["type"], fields.get("evtName")
+    if kind == "event" and (not name or _bytes(name) > 512):
+        raise Flawed("bad_event_name")
+    if kind in ("login", "logout") and fields.get("device") is None:
+        raise Flawed("missing_device")
+    if kind in ("demerge", "delete", "release", "test"):
+        raise Flawed("unsupported_type")
+
+
+def _check_address(fields: dict[str, Any]) -> None:
+    profile, device = fields.get("profile"), fields.get("device")
+    if profile is not None and (device is not None or fields.get("identities")):
+        raise Flawed("conflicting_address")
+    if profile is not None and not 1 <= len(profile) <= 128:
+        raise Flawed("unknown_profile")
+    if device is not None and (not 1 <= len(device) <= 128 or is_junk(device)):
+        raise Flawed("bad_device")
+
+
+def _check_content(fields: dict[str, Any]) -> None:
+    for field in ("evtData", "profileData", "context"):
+        content = fields.get(field) or {}
+        if len(content) > 256:
+            raise Flawed("too_many_keys")
+        _check_values(content, 1)
+    _check_values(fields.get("identities"), 1)
+    _check_values(fields.get("ts"), 1)
+
+
+def _check_values(value: Any, level: int) -> None:
+    """Numbers fit into 64 bits; the content itself is level 1, and no container stands at level 32."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise Flawed("number_out_of_range")
+    if isinstance(value, dict | list):
+        if level >= 32:
+            raise Flawed("too_deep")
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_values(item, level + 1)
+
+
+def _time(ts: Timestamp | None, at: int) -> Timestamp:
+    if ts is None:
+        ts = at / 1000
+    if ts < 0:
+        raise Flawed("bad_ts")
+    if ts > at / 1000 + 24 * 3600:
+        raise Flawed("future_ts")
+    return int(ts) if ts == int(ts) else ts
+
+
+# --------------------------------------------------------------------------------------------------------- identities
+
+
+def is_junk(text: str) -> bool:
+    """Whether a text is a placeholder: nobody's device, nobody's identity."""
+    bare = text.strip().strip("'\"").strip().casefold()
+    return bare in PLACEHOLDERS or set(bare) <= {"0", "-"}
+
+
+def _identities(
+    given: dict[str, Any], properties: dict[str, Any], setting: Setting
+) -> tuple[list[tuple[Identity, str | None]], list[tuple[str, str]], list[tuple[str, Any]], list[str]]:
+    if any(isinstance(value, dict | list) for value in given.values()):
+        raise Flawed("bad_identity")
+    said = [(kind, given[kind]) for kind in setting.kinds if kind in given]
+    unusable: list[tuple[str, str]] = []
+    plain: list[tuple[str, Any]] = []
+    taken = []
+    found: list[tuple[Identity, str | None]] = []
+    others: list[tuple[str, str]] = []
+    for kind, value in given.items():
+        if kind not in setting.kinds:
+            field = PROPERTY_OF_KIND.get(kind, kind)
+            reason = refusal(field, value)
+            plain += [(field, value)] if reason is None else []
+            others += [(kind, reason)] if reason is not None else []
+    in_properties = []
+    for kind in setting.kinds:
+        field = PROPERTY_OF_KIND.get(kind, "")
+        value = properties.get(field)
+        if isinstance(value, dict) and list(value) == ["$set"]:
+            value = value["$set"]
+        if field and isinstance(value, str | int | float):
+            taken.append(field)
+            in_properties.append((kind, value))
+    for group, after in ((said, others), (in_properties, [])):
+        for kind, value in group:
+            usable = _usable(kind, value, setting.region)
+            if isinstance(usable, str):
+                unusable.append((kind, usable))
+            elif usable not in [identity for identity, _ in found]:
+                found.append((usable, PROPERTY_OF_KIND.get(kind)))
+        unusable += after
+    found.sort(key=lambda pair: setting.kinds.index(pair[0].kind))
+    return found, list(dict.fromkeys(unusable)), plain, taken
+
+
+def _usable(kind: str, value: Any, region: str | None) -> Identity | str:
+    """An identity in the form it is compared in, or why it does not count."""
+    if isinstance(value, float) and value == int(value):
+        value = int(value)
+    text = "" if value is None else str(value).strip()
+    if is_junk(text):
+        return "junk"
+    if _bytes(text) > 512:
+        return "too_long"
+    if kind == "phone":
+        number = _e164(text, region)
+        return "bad_phone" if number is None else Identity(kind, number)
+    return Identity(kind, text.lower() if kind == "email" else text)
+
+
+def _e164(text: str, region: str | None) -> str | None:
+    """With its country code; a number that has none belongs to the region, else its digits start with one."""
+    import phonenumbers
+
+    for written, where in ((text, region), ("+" + text.lstrip("0"), None)):
+        try:
+            number = phonenumbers.parse(written, where)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_possible_number(number):
+            return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return None
+
+
+# --------------------------------------------------------------------------------------------------------- properties
+
+
+def refusal(key: str, value: Any) -> str | None:
+    """Why a property cannot be set to this, or None."""
+    if key in COMPUTED:
+        return "system_property"
+    if not 1 <= _bytes(key) <= 120:
+        return "too_long"
+    if not isinstance(value, dict):
+        return _refusal_of_plain(value)
+    if len(value) != 1:
+        return "bad_value"
+    [(operator, operand)] = value.items()
+    if operator not in OPERATORS:
+        return "bad_value"
+    if operator in ("$incr", "$decr"):
+        return None if type(operand) in (int, float) else "not_a_number"
+    if operator == "$delete":
+        return None
+    if operator in ("$add", "$remove") and operand is None:
+        return "bad_value"
+    return _refusal_of_plain(operand)
+
+
+def _refusal_of_plain(value: Any) -> str | None:
+    if isinstance(value, dict):
+        return "bad_value"
+    if not isinstance(value, list):
+        return "too_long" if isinstance(value, str) and _bytes(value) > 512 else None
+    if len(value) > 100:
+        return "too_many_items"
+    for item in value:
+        if item is None or isinstance(item, dict | list):
+            return "bad_value"
+        if isinstance(item, str) and _bytes(item) > 512:
+            return "too_long"
+    return None
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())

@@ -1,0 +1,355 @@
+"""Fold a chunk of resolved records into profiles, timelines and changes. Pure.
+
+The rules, in words. A message at or below the watermark of its source partition is a repeat and is skipped. Every
+other one raises its profile's version. An event counts, with the least and the greatest `ts`; a login, an update or
+a link changes who the profile is; then the type follows. What was decided about identity comes with the message:
+the fold decides nothing of it. A profile that a record names directly must exist, else the record is rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from knownas.nouns import (
+    FORMAT,
+    PROPERTY_OF_KIND,
+    SHOWN,
+    Count,
+    Entry,
+    Identity,
+    LedgerRow,
+    Position,
+    Profile,
+    Rejection,
+    Source,
+    Timestamp,
+)
+from knownas.profile.change import Before, before, message
+from knownas.profile.properties import change
+from knownas.profile.types import PURCHASE, reachable, type_of
+
+CUSTOM_PROPERTIES: Final = 256
+EVENT_NAMES: Final = 512
+DEFAULT_FIELDS: Final = frozenset({
+    "Name", "Email", "Phone", "Gender", "DOB", "Birthday", "Photo", "Education", "Employed", "Married",
+    "Customer Type", "CustomerID", "Timezone", "tz", "Language", "MSG-email", "MSG-push", "MSG-sms",
+    *PROPERTY_OF_KIND.values(),
+})  # fmt: skip
+
+
+_NO_DATA: Final = msgspec.Raw(b"null")
+"""What `evtData` is where a record has none; msgspec knows no `Raw | None`."""
+
+
+class Carried(msgspec.Struct, frozen=True):
+    """The parts of a producer's record that the fold reads; it was validated by stage 1."""
+
+    type: str
+    device: str | None = None
+    profile: str | None = None
+    evtName: str | None = None
+    evtData: msgspec.Raw = _NO_DATA
+    profileData: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """`nouns.Resolved` as stage 2 reads it."""
+
+    profile: str
+    source: Source
+    at: int
+    ts: int | float
+    record: Carried | None = None
+    binds: str | None = None
+    claims: list[Identity] = []
+    sets: dict[str, Any] = {}
+    ignores: list[str] = []
+    guest: str | None = None
+    guestOf: str | None = None
+
+
+read: Final = msgspec.json.Decoder(Arrived).decode
+_read_original: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Overflow(NamedTuple):
+    """An identity, device or guest beyond the first `SHOWN`: `what` list of which profile, its place and text."""
+
+    profile: str
+    what: str
+    place: int
+    text: str
+
+
+class Folded(NamedTuple):
+    """What a chunk comes to: everything the commit writes and everything that is to be published."""
+
+    profiles: dict[str, Profile]
+    timelines: dict[str, list[Entry]]
+    watermarks: dict[str, tuple[int, int]]
+    counters: dict[str, int]
+    overflow: list[Overflow]
+    changes: list[tuple[str, bytes]]
+    rows: list[LedgerRow]
+    rejections: list[Rejection]
+    repeats: int
+
+
+def encode_more(identity: Identity) -> str:
+    """An identity as it is kept in an overflow list."""
+    return f"{identity.kind}:{identity.value}"
+
+
+class Fold:
+    """The profiles of a chunk while it is being folded.
+
+    `profiles` are those that the chunk names, as far as they exist; they are changed in place. `devices_beyond` are
+    the (profile, device) pairs known to be in overflow lists already.
+    """
+
+    def __init__(
+        self,
+        profiles: dict[str, Profile],
+        watermarks: dict[str, tuple[int, int]],
+        devices_beyond: Iterable[tuple[str, str]] = (),
+        publish_counts: bool = False,
+    ) -> None:
+        self._known = profiles
+        self._watermarks = dict(watermarks)
+        self._beyond = set(devices_beyond)
+        self._publish_counts = publish_counts
+        self._touched: dict[str, Profile] = {}
+        self._timelines: dict[str, list[Entry]] = {}
+        self._counters: dict[str, int] = {}
+        self._overflow: list[Overflow] = []
+        self._then: dict[str, Before] = {}
+        self._dirty: dict[str, Timestamp] = {}
+        self._changes: dict[str, bytes] = {}
+        self._rows: list[LedgerRow] = []
+        self._rejections: list[Rejection] = []
+        self._repeats = 0
+        self._refused = 0  # parts of the record at hand
+
+    def result(self) -> Folded:
+        """Everything folded so far."""
+        for profile_id in list(self._dirty):
+            self._render(profile_id)
+        return Folded(
+            self._touched,
+            self._timelines,
+            self._watermarks,
+            self._counters,
+            self._overflow,
+            list(self._changes.items()),
+            self._rows,
+            self._rejections,
+            self._repeats,
+        )
+
+    def add(self, arrived: Arrived, raw: bytes) -> None:
+        """Fold one message; `raw` are its bytes, needed only where the record is rejected."""
+        source = arrived.source
+        partition = f"{source.topic}/{source.partition}"
+        at = (source.offset, source.index)
+        if at <= self._watermarks.get(partition, (-1, 0)):
+            self._repeats += 1
+            return
+        self._watermarks[partition] = at
+        self._refused = 0
+        profile_id, record = arrived.profile, arrived.record
+        profile = self._touched.get(profile_id) or self._known.get(profile_id)
+        if profile is None:
+            if record is not None and record.profile is not None:
+                self._reject(arrived, raw)
+                return
+            profile = Profile(
+                format=FORMAT, id=profile_id, first_seen=arrived.ts, last_seen=arrived.ts,
+                identities=[], devices=[], guests=[], properties={}, events={}, tokens={},
+            )  # fmt: skip
+        self._touched[profile_id] = profile
+        if self._only_counts(profile, arrived):
+            if profile_id in self._dirty:
+                self._render(profile_id)
+            profile.version += 1
+            self._count(profile, arrived)
+            return
+        self._change(profile, arrived)
+
+    def _only_counts(self, profile: Profile, arrived: Arrived) -> bool:
+        """Whether a record is what most are: an event that changes nothing but counts and times."""
+        record = arrived.record
+        return (
+            profile.version > 0
+            and record is not None
+            and record.profileData is None
+            and (record.context is None or "pushToken" not in record.context)
+            and arrived.binds is None
+            and not arrived.claims
+            and not arrived.sets
+            and arrived.guest is None
+            and not self._publish_counts
+            and (record.evtName != PURCHASE or profile.type == "customer")
+        )
+
+    def _change(self, profile: Profile, arrived: Arrived) -> None:
+        if profile.id in self._dirty:
+            self._render(profile.id)
+        then = before(profile, self._publish_counts)
+        kind_before = _kind(profile)
+        events_before = _events_total(profile) if arrived.guestOf else 0
+        profile.version += 1
+        self._identify(profile, arrived)
+        self._set_properties(profile, arrived)
+        self._set_token(profile, arrived)
+        if arrived.record is not None:
+            self._count(profile, arrived)
+        profile.type = type_of(profile, reachable(profile))
+        if arrived.guestOf is not None and profile.guest_of is None:
+            profile.guest_of = arrived.guestOf
+            self._tally("links", 1)
+            self._tally("gray", events_before)
+        kind = _kind(profile)
+        if kind != kind_before:
+            self._tally(kind_before, -1)
+            self._tally(kind, 1)
+        if before(profile, self._publish_counts).mark != then.mark:
+            self._then.setdefault(profile.id, then)
+            profile.changed = profile.version
+            self._dirty[profile.id] = arrived.ts
+
+    def _identify(self, profile: Profile, arrived: Arrived) -> None:
+        device = arrived.binds
+        is_new = device is not None and device not in profile.devices and (profile.id, device) not in self._beyond
+        if is_new and self._append(profile, "devices", profile.devices, profile.devices_more, device):
+            profile.devices_more += 1
+            self._beyond.add((profile.id, str(device)))
+        for claim in arrived.claims:
+            if self._append(profile, "identities", profile.identities, profile.identities_more, claim):
+                profile.identities_more += 1
+        if arrived.claims and profile.identified_at is None:
+            profile.identified_at = arrived.ts
+        if arrived.guest is not None and self._append(
+            profile, "guests", profile.guests, profile.guests_more, arrived.guest
+        ):
+            profile.guests_more += 1
+
+    def _append(self, profile: Profile, what: str, shown: list[Any], more: int, item: Any) -> bool:
+        """Add to a list that shows its first `SHOWN`; true where the item went beyond."""
+        if len(shown) < SHOWN:
+            shown.append(item)
+            return False
+        text = encode_more(item) if isinstance(item, Identity) else item
+        self._overflow.append(Overflow(profile.id, what, SHOWN + more, text))
+        return True
+
+    def _set_properties(self, profile: Profile, arrived: Arrived) -> None:
+        given = arrived.record.profileData if arrived.record is not None else None
+        if not given and not arrived.sets:
+            return
+        wanted = {key: value for key, value in (given or {}).items() if key not in arrived.ignores} | arrived.sets
+        for key, value in wanted.items():
+            if key not in profile.properties and self._is_full(profile, key):
+                refusal: str | None = "too_many_properties"
+            else:
+                refusal = change(profile.properties, key, value, arrived.ts)
+            if refusal is not None:
+                self._refuse(arrived, refusal, key)
+
+    def _is_full(self, profile: Profile, key: str) -> bool:
+        if len(profile.properties) < CUSTOM_PROPERTIES or key in DEFAULT_FIELDS:
+            return False
+        return sum(name not in DEFAULT_FIELDS for name in profile.properties) >= CUSTOM_PROPERTIES
+
+    def _set_token(self, profile: Profile, arrived: Arrived) -> None:
+        record = arrived.record
+        if record is None or record.context is None or record.device is None or "pushToken" not in record.context:
+            return
+        token = record.context["pushToken"]
+        if token is None:
+            profile.tokens.pop(record.device, None)
+        elif isinstance(token, str) and token and (record.device in profile.tokens or len(profile.tokens) < SHOWN):
+            profile.tokens[record.device] = token
+
+    def _count(self, profile: Profile, arrived: Arrived) -> None:
+        record = arrived.record
+        assert record is not None
+        ts, name, source = arrived.ts, record.evtName, arrived.source
+        profile.first_seen = min(profile.first_seen, ts)
+        profile.last_seen = max(profile.last_seen, ts)
+        data = None
+        if record.type == "event" and name is not None:
+            given = bytes(record.evtData)
+            data = None if given == b"null" else given
+            self._count_event(profile, arrived, name)
+        else:
+            name = None
+        entry = Entry(FORMAT, ts, record.type, name, data, source.topic, source.partition, source.offset)
+        self._timelines.setdefault(profile.id, []).append(entry)
+
+    def _count_event(self, profile: Profile, arrived: Arrived, name: str) -> None:
+        ts = arrived.ts
+        count = profile.events.get(name)
+        if count is not None:
+            count.count += 1
+            count.first = min(count.first, ts)
+            count.last = max(count.last, ts)
+        elif len(profile.events) < EVENT_NAMES or name == PURCHASE:
+            profile.events[name] = Count(1, ts, ts)
+        else:
+            self._refuse(arrived, "too_many_event_names", name)
+            return
+        if profile.guest_of is not None:
+            self._tally("gray", 1)
+
+    def _render(self, profile_id: str) -> None:
+        ts = self._dirty.pop(profile_id)
+        profile = self._touched[profile_id]
+        self._changes[profile_id] = message(self._then[profile_id], profile, ts, self._publish_counts)
+
+    def _tally(self, counter: str, amount: int) -> None:
+        if counter and amount:
+            self._counters[counter] = self._counters.get(counter, 0) + amount
+
+    def _refuse(self, arrived: Arrived, reason: str, key: str) -> None:
+        source = arrived.source
+        self._rows.append(
+            LedgerRow(
+                kind="refused",
+                position=Position(source.topic, source.partition, source.offset),
+                index=_SECOND_STAGE + self._refused,
+                ts=arrived.ts,
+                at=arrived.at,
+                profile=arrived.profile,
+                reason=reason,
+                key=key[:120],
+            )
+        )
+        self._refused += 1
+
+    def _reject(self, arrived: Arrived, raw: bytes) -> None:
+        source = arrived.source
+        position = Position(source.topic, source.partition, source.offset)
+        detail = f"no profile has the id {arrived.profile}"
+        value = bytes(_read_original(raw)["record"])
+        self._rejections.append(
+            Rejection(position=position, reason="unknown_profile", detail=detail, key=None, value=value)
+        )
+
+
+_SECOND_STAGE: Final = 1000
+"""Ledger rows of stage 2 are numbered from here, apart from those stage 1 wrote for the same record."""
+
+
+def _kind(profile: Profile) -> str:
+    """The counter a profile is counted under: its type, or `orphans`; none before its first record."""
+    if not profile.version:
+        return ""
+    return "orphans" if profile.guest_of is not None else profile.type
+
+
+def _events_total(profile: Profile) -> int:
+    return sum(count.count for count in profile.events.values())

@@ -1,0 +1,1 @@
+"""Bytes to record or rejection: decode, limits, normalize, reason codes. Pure."""

@@ -1,0 +1,104 @@
+"""Every setting of knownas: one frozen object, read from the environment (`KNOWNAS_...`) once, validated once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from knownas.errors import CannotStart
+from knownas.nouns import PROPERTY_OF_KIND
+from knownas.records.identities import IdentityRules
+
+LOCAL: Final = ".knownas/environment"
+"""Where `knownas up` and `knownas demo` write the addresses of what they started, for commands in the same folder."""
+
+
+class Settings(BaseSettings):
+    """What a deployment decides. Units are last in the names."""
+
+    model_config = SettingsConfigDict(env_prefix="KNOWNAS_", frozen=True, extra="ignore", env_file=LOCAL)
+
+    kafka: str = Field("127.0.0.1:9092", description="Kafka's bootstrap servers, host:port, separated by commas")
+    redis: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"), description="the store: a redis:// or rediss:// URL"
+    )
+    secret: SecretStr | None = Field(None, min_length=8, description="keys the hashes in ids and in the ledger")
+    secret_file: str | None = Field(None, description="a file that holds the secret")
+    group: str = Field("knownas", min_length=1, description="Kafka consumer group of the workers")
+    topic_prefix: str = Field("knownas.", description="what the names of all topics start with")
+    redis_prefix: str = Field("ka:", description="what all keys in the store start with")
+    identity_kinds: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("identity", "email", "facebook", "google"), description="declared identity kinds in order, by commas"
+    )
+    phone_region: str | None = Field(None, description="region of phone numbers without country code, e.g. IE")
+    timeline_entries: int = Field(500, ge=1, le=100_000, description="newest entries kept per profile")
+    publish_counts: bool = Field(False, description="publish a change for every counted event too")
+    poll_min_bytes: int = Field(20_000, ge=1, description="a poll waits until this much has come")
+    poll_max_wait_ms: int = Field(10, ge=1, description="or until this long has passed")
+    poll_max_records: int = Field(4_000, ge=1, description="most records of one poll")
+    publish_linger_ms: int = Field(50, ge=0, description="how long changes are gathered into one transaction")
+    cached_profiles: int = Field(50_000, ge=0, description="profiles a worker keeps in memory, over all its shards")
+    session_timeout_ms: int = Field(10_000, ge=1_000, description="silence after which Kafka gives a worker up")
+    idle_check_ms: int = Field(2_000, ge=50, description="how often an idle worker looks at its partitions")
+    health_port: int = Field(0, ge=0, le=65535, description="port of a worker's health page; 0 takes a free one")
+    log_json: bool = Field(False, description="log lines as JSON objects")
+
+    @field_validator("identity_kinds", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("identity_kinds")
+    @classmethod
+    def _check_kinds(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        if not kinds or len(set(kinds)) != len(kinds):
+            raise ValueError("name at least one kind, and each only once")
+        bad = [kind for kind in kinds if not kind.isidentifier() or kind in ("device", *PROPERTY_OF_KIND.values())]
+        if bad:
+            raise ValueError(f"{', '.join(bad)} cannot be a kind: use letters, digits and _, and not 'device'")
+        return kinds
+
+    @model_validator(mode="after")
+    def _check_secret(self) -> Settings:
+        if self.secret is not None and self.secret_file is not None:
+            raise ValueError("set KNOWNAS_SECRET or KNOWNAS_SECRET_FILE, not both")
+        return self
+
+    def identity_rules(self) -> IdentityRules:
+        """What the records room needs to know of the settings."""
+        return IdentityRules(self.identity_kinds, self.phone_region)
+
+    def secret_bytes(self) -> bytes:
+        """The deployment's secret; without one nothing that hashes may start."""
+        if self.secret is not None:
+            return self.secret.get_secret_value().encode()
+        if self.secret_file is None:
+            raise CannotStart(
+                "no secret is set: put at least 8 characters into KNOWNAS_SECRET, or name a file that holds them in "
+                "KNOWNAS_SECRET_FILE (make one: head -c 32 /dev/urandom | base64 > knownas.secret)"
+            )
+        try:
+            secret = Path(self.secret_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CannotStart(f"KNOWNAS_SECRET_FILE {self.secret_file} cannot be read: {error}") from error
+        if len(secret) < 8:
+            raise CannotStart(f"KNOWNAS_SECRET_FILE {self.secret_file} holds fewer than 8 characters")
+        return secret.encode()
+
+
+def load(**given: Any) -> Settings:
+    """Settings from the environment, overridden by what is given; all problems in one `CannotStart`."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise CannotStart("\n".join(_problem(problem) for problem in error.errors())) from None
+
+
+def _problem(problem: Any) -> str:
+    where = "KNOWNAS_" + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+    field = Settings.model_fields.get(str(problem["loc"][0])) if problem["loc"] else None
+    what = f" ({field.description})" if field is not None and field.description else ""
+    return f"{where}: {problem['msg'].removeprefix('Value error, ')}{what}"

@@ -1,0 +1,1 @@
+"""The two stages: each the order of effects of one poll, straight down the page."""

@@ -1,0 +1,56 @@
+"""A worker's hold on a partition: the right to write it, as long as the store knows the hold's token.
+
+A hold begins when a worker takes the partition (a fresh random token is written beside the position) and ends when
+the partition is revoked or the store refuses the token. A hold that is not `alive` writes and sends nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from knownas.nouns import Outcome, Profile
+
+
+@dataclass(slots=True, eq=False)
+class Hold:
+    """What every hold has.
+
+    `position` is what the store has; `done` is how far this worker has come, with everything before it sent.
+    Invariant: `position <= done`, and the store's token is `token` as long as `alive` is true or nobody took it.
+    """
+
+    topic: str
+    partition: int
+    token: str
+    position: int
+    done: int
+    alive: bool = True
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def drop(self) -> None:
+        """Give the hold up; what is under way under it will be refused or ignored."""
+        self.alive = False
+
+
+@dataclass(slots=True, eq=False)
+class SourceHold(Hold):
+    """A hold on a partition of `events` or `updates`.
+
+    `origins` are the watermarks of re-homed records as of `done`; `outcomes` are what an earlier run decided for
+    records that may come again.
+    """
+
+    origins: dict[str, int] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class ShardHold(Hold):
+    """A hold on a shard. `profiles` is a cache, the most recently used last; `published` counts outbox elements that
+    are acknowledged and not yet trimmed."""
+
+    watermarks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    profiles: OrderedDict[str, Profile] = field(default_factory=OrderedDict)
+    published: int = 0

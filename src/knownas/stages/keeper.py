@@ -1,0 +1,204 @@
+"""Taking partitions, giving them up, and looking after them while nothing comes.
+
+Taking a shard, in this order: a publisher's outlet that fences all before it, the fresh token, the outbox. Taking any
+partition: the fresh token, then its position, which must fit what Kafka holds, what the group has committed and what
+this worker has seen. What does not fit is never repaired by going on: the worker ends with a line that says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Final, TypeVar
+
+import structlog
+
+from knownas.errors import CannotStart, StoreLostWrites, WorldFault
+from knownas.nouns import RESOLVED
+from knownas.stages.hold import Hold, ShardHold, SourceHold
+from knownas.stages.patience import Patience
+from knownas.stages.ports import Log, Partition, ShardStore, SourceStore
+from knownas.stages.publish import Publishers
+from knownas.topics import Layout
+
+FINISH_SECONDS: Final = 3.0
+"""How long a partition that is being given up may finish its poll."""
+
+log = structlog.get_logger()
+
+H = TypeVar("H", bound=Hold)
+
+
+class Keeper:
+    """The holds of a worker. `retake` is told of partitions that must be taken and sought anew."""
+
+    def __init__(
+        self,
+        sources: SourceStore,
+        shards: ShardStore,
+        publishers: Publishers,
+        log: Log,
+        layout: Layout,
+        group: str,
+        idle_check_seconds: float,
+    ) -> None:
+        self._sources, self._shards, self._publishers = sources, shards, publishers
+        self._log, self._layout, self._group, self._interval = log, layout, group, idle_check_seconds
+        self._holds: dict[Partition, Hold] = {}
+        self._seen: dict[Partition, int] = {}
+        self.retake: Callable[[Iterable[Partition]], Awaitable[None]] | None = None
+        self.patience = Patience("keeper")
+
+    @property
+    def holds(self) -> list[Hold]:
+        """What this worker holds now."""
+        return [hold for hold in self._holds.values() if hold.alive]
+
+    async def take(self, tps: Iterable[Partition]) -> Mapping[Partition, Hold]:
+        """Take these partitions anew. Waits while the world is away; `CannotStart` where going on is not safe."""
+        taken: dict[Partition, Hold] = {}
+
+        async def attempt() -> None:
+            taken.clear()
+            taken.update(await self._take(list(tps)))
+
+        await self.patience.until_done(attempt, lambda: True)
+        return taken
+
+    async def _take(self, tps: Sequence[Partition]) -> dict[Partition, Hold]:
+        for tp in tps:
+            before = self._holds.pop(tp, None)
+            if before is not None:
+                before.drop()
+        if not tps:
+            return {}
+        bounds = await self._log.bounds(tps)
+        committed = await self._log.committed(self._group, tps)
+        first = await self._first_positions(tps, bounds, committed)
+        taken: dict[Partition, Hold] = {}
+        shards = {short: at for short, at in first.items() if short[0] == RESOLVED}
+        outlets = await asyncio.gather(*(self._publishers.prepare(shard) for _, shard in shards))
+        sources = {short: at for short, at in first.items() if short[0] != RESOLVED}
+        try:
+            if sources:
+                taken.update(await self._sources.take(sources))
+            outboxes = await self._shards.take(shards) if shards else {}
+            taken.update({short: hold for short, (hold, _) in outboxes.items()})
+            holds = {tp: taken[self._short(tp)] for tp in tps}
+            for tp, hold in holds.items():
+                self._check(tp, hold.position, bounds[tp], committed.get(tp, 0))
+        except BaseException:
+            await asyncio.gather(*(outlet.close() for outlet in outlets))
+            raise
+        for (hold, elements), outlet in zip(outboxes.values(), outlets, strict=True):
+            self._publishers.begin(hold, outlet, elements)
+        self._holds.update(holds)
+        return holds
+
+    async def _first_positions(
+        self, tps: Sequence[Partition], bounds: Mapping[Partition, tuple[int, int]], committed: Mapping[Partition, int]
+    ) -> dict[Partition, int]:
+        """Where partitions without a position start: at Kafka's first record, and only if nobody ever read it."""
+        short = [self._short(tp) for tp in tps]
+        sources = [tp for tp in short if tp[0] != RESOLVED]
+        shards = [tp for tp in short if tp[0] == RESOLVED]
+        stored = dict(zip(sources, await self._sources.positions(sources), strict=True))
+        stored |= dict(zip(shards, await self._shards.positions(shards), strict=True))
+        gone = [tp for tp in tps if stored[self._short(tp)] is None and committed.get(tp, 0) > 0]
+        if gone:
+            raise CannotStart(
+                f"the store is gone: group {self._group} has read {_name(gone[0])} up to {committed[gone[0]]}, and the "
+                f"store knows nothing of it ({len(gone)} of {len(tps)} partitions). Bring the store's data back (its "
+                "append-only file or a backup), or point KNOWNAS_REDIS to the store that has it"
+            )
+        return {self._short(tp): bounds[tp][0] for tp in tps}
+
+    def _check(self, tp: Partition, position: int, bounds: tuple[int, int], committed: int) -> None:
+        first, end = bounds
+        known = max(committed, self._seen.get(tp, 0))
+        if position < known:
+            raise StoreLostWrites(
+                f"the store lost acknowledged writes: {_name(tp)} stands at {position} there and was at {known} "
+                "before. Stop all workers, bring back the store that has everything (its append-only file), start them"
+            )
+        if not first <= position <= end:
+            raise CannotStart(
+                f"records are gone: {_name(tp)} goes on at {position}, and Kafka holds {first} to {end}. Point "
+                "KNOWNAS_KAFKA and KNOWNAS_REDIS to a pair that belongs together, or empty both and start anew"
+            )
+        self._seen[tp] = position
+
+    async def drop(self, tps: Iterable[Partition]) -> None:
+        """Give partitions up: let polls finish for a moment, store how far they came, end their publishers."""
+        dropped = [hold for tp in tps if (hold := self._holds.pop(tp, None)) is not None and hold.alive]
+        await asyncio.gather(*(self._finish(hold) for hold in dropped))
+        for hold in dropped:
+            if isinstance(hold, ShardHold):
+                await self._publishers.end(hold.partition)
+
+    async def _finish(self, hold: Hold) -> None:
+        try:
+            async with asyncio.timeout(FINISH_SECONDS), hold.busy:
+                if isinstance(hold, SourceHold) and hold.alive and hold.done != hold.position:
+                    await self._sources.advance([hold])
+        except (TimeoutError, WorldFault):
+            log.info("gave_up_unfinished", topic=hold.topic, partition=hold.partition)
+        finally:
+            hold.drop()
+
+    async def refused(self, holds: Sequence[Hold]) -> None:
+        """The store refused these holds: take the partitions again if they are still ours."""
+        lost = [tp for hold in holds if self._holds.get(tp := self._full(hold)) is hold]
+        if lost and self.retake is not None:
+            log.info("retaking", partitions=[_name(tp) for tp in lost])
+            await self.retake(lost)
+
+    async def look_after(self) -> None:
+        """Every few seconds: store what is done, trim what is published, see whether idle holds still hold."""
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self.look_once()
+            except WorldFault as fault:
+                log.debug("idle_check_failed", reason=str(fault))
+
+    async def look_once(self) -> None:
+        """One look at every hold that is not busy."""
+        idle = [hold for hold in self.holds if not hold.busy.locked()]
+        async with AsyncExitStack() as stack:
+            for hold in idle:
+                await stack.enter_async_context(hold.busy)
+            sources = [hold for hold in idle if isinstance(hold, SourceHold)]
+            shards = [hold for hold in idle if isinstance(hold, ShardHold)]
+            lost: list[Hold] = [
+                *await _ask([h for h in sources if h.done != h.position], self._sources.advance),
+                *await _ask([h for h in sources if h.done == h.position], self._sources.held),
+                *await _ask([h for h in shards if h.published], self._shards.trim),
+                *await _ask([h for h in shards if not h.published], self._shards.held),
+            ]
+        for hold in idle:
+            tp = self._full(hold)
+            if hold.alive and self._holds.get(tp) is hold:
+                self._seen[tp] = max(hold.position, self._seen.get(tp, 0))
+        if lost:
+            await self.refused(lost)
+
+    def _short(self, tp: Partition) -> Partition:
+        return self._layout.short(tp[0]), tp[1]
+
+    def _full(self, hold: Hold) -> Partition:
+        return self._layout.name(hold.topic), hold.partition
+
+
+async def _ask(holds: list[H], ask: Callable[[Sequence[H]], Awaitable[list[bool]]]) -> list[H]:
+    """Ask about holds, if any; those that are refused are dropped."""
+    answers = await ask(holds) if holds else []
+    lost = [hold for hold, ok in zip(holds, answers, strict=True) if not ok and hold.alive]
+    for hold in lost:
+        hold.drop()
+    return lost
+
+
+def _name(tp: Partition) -> str:
+    return f"{tp[0]}[{tp[1]}]"

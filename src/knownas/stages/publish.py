@@ -1,0 +1,126 @@
+"""Publishing what the outbox holds: one publisher a shard, beside the folding, several commits at a time.
+
+A publisher sends through an outlet with the shard's transactional id, so a worker that lost the shard cannot send
+late and become a key's newest message. What is acknowledged is counted on the hold; the next commit trims it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from knownas.errors import Refused
+from knownas.stages.hold import ShardHold
+from knownas.stages.patience import Patience
+from knownas.stages.ports import Element, Gap, Message, Meter, Outlet, Partition, Refusal, ShardStore, no_gap
+from knownas.topics import Layout
+
+
+class Publisher:
+    """Sends one shard's outbox elements in order, for as long as its hold is alive."""
+
+    def __init__(self, hold: ShardHold, outlet: Outlet, waiting: Sequence[Element]) -> None:
+        self.hold, self.outlet = hold, outlet
+        self.waiting: deque[Element] = deque(waiting)
+        self.wake = asyncio.Event()
+        if waiting:
+            self.wake.set()
+        self.task: asyncio.Task[None] | None = None
+
+
+class Publishers:
+    """The publishers of a worker's shards."""
+
+    def __init__(
+        self,
+        store: ShardStore,
+        outlet_for: Callable[[int], Outlet],
+        layout: Layout,
+        meter: Meter,
+        refused: Refusal,
+        linger_seconds: float,
+        gap: Gap = no_gap,
+    ) -> None:
+        self._store, self._outlet_for, self._layout = store, outlet_for, layout
+        self._meter, self._refused, self._linger, self._gap = meter, refused, linger_seconds, gap
+        self._of: dict[int, Publisher] = {}
+        self.patience = Patience("publish")
+
+    @property
+    def count(self) -> int:
+        """How many shards are published for."""
+        return len(self._of)
+
+    async def prepare(self, shard: int) -> Outlet:
+        """The first step of taking a shard: an outlet that fences all before it."""
+        await self.end(shard)
+        outlet = self._outlet_for(shard)
+        await outlet.open()
+        return outlet
+
+    def begin(self, hold: ShardHold, outlet: Outlet, waiting: Sequence[Element]) -> None:
+        """The last step of taking a shard: publish what the one before left, then what is offered."""
+        publisher = Publisher(hold, outlet, waiting)
+        self._of[hold.partition] = publisher
+        publisher.task = asyncio.create_task(self._run(publisher), name=f"publish-{hold.partition}")
+
+    def offer(self, hold: ShardHold, messages: Element) -> None:
+        """Publish one committed outbox element."""
+        publisher = self._of.get(hold.partition)
+        if publisher is not None and publisher.hold is hold:
+            publisher.waiting.append(messages)
+            publisher.wake.set()
+
+    async def end(self, shard: int) -> None:
+        """Stop publishing for a shard at once; the outbox keeps what was not sent."""
+        publisher = self._of.pop(shard, None)
+        if publisher is None:
+            return
+        if publisher.task is not None:
+            publisher.task.cancel()
+            await asyncio.gather(publisher.task, return_exceptions=True)
+        await publisher.outlet.close()
+
+    def is_idle(self, shard: int) -> bool:
+        """Whether everything offered for a shard is published."""
+        publisher = self._of.get(shard)
+        return publisher is None or not publisher.waiting
+
+    async def _run(self, publisher: Publisher) -> None:
+        hold = publisher.hold
+        try:
+            while hold.alive:
+                await publisher.wake.wait()
+                publisher.wake.clear()
+                await asyncio.sleep(self._linger)
+                await self.patience.until_done(lambda: self._publish(publisher), lambda: hold.alive)
+        except Refused:
+            self._meter.count("fenced_publishers")
+            hold.drop()
+            # Taking the shard again ends this publisher, so that must not wait for itself.
+            asyncio.get_running_loop().create_task(self._refused([hold]))
+
+    async def _publish(self, publisher: Publisher) -> None:
+        hold, outlet = publisher.hold, publisher.outlet
+        taken = len(publisher.waiting)
+        if not taken:
+            return
+        if not outlet.is_open and not await self._still_ours(hold):
+            raise Refused("the shard was taken by another worker")
+        batches: dict[Partition, list[Message]] = {}
+        for element in list(publisher.waiting)[:taken]:
+            for topic, partition, key, value, headers, at in element:
+                target = (self._layout.name(topic), partition)
+                batches.setdefault(target, []).append(Message(key, value, headers, at))
+        await self._gap("publish.before")
+        await outlet.send(batches)
+        await self._gap("publish.sent")
+        for _ in range(taken):
+            publisher.waiting.popleft()
+        hold.published += taken
+        self._meter.count("published", sum(map(len, batches.values())))
+
+    async def _still_ours(self, hold: ShardHold) -> bool:
+        """A new producer would fence the shard's rightful one: only who holds the token may open it again."""
+        return await self._store.has_token(hold)

@@ -1,0 +1,258 @@
+"""Stage 1: whose is each record? The order of effects of one poll, straight down the page.
+
+Load facts, owners, positions and tokens; decide; claim; commit facts, outcomes and the position the chunk starts at;
+send the ledger rows and wait; send everything else and wait. The position moves past a chunk with the next chunk's
+commit, or when idle. A crash anywhere repeats the chunk, and the same decisions are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import msgspec
+
+from knownas.identity.decide import Arrival, Known, Plan, decide
+from knownas.nouns import EVENTS, LEDGER, REJECTED, RESOLVED, Identity, LedgerRow, Names, Rejection, murmur2, shard_of
+from knownas.records.identities import IdentityRules
+from knownas.records.intake import Flaw, take_in
+from knownas.records.origin import HEADER, Origin, unseal
+from knownas.stages.hold import SourceHold
+from knownas.stages.patience import Patience
+from knownas.stages.ports import (
+    Chunk,
+    Gap,
+    Message,
+    Meter,
+    Outlet,
+    Partition,
+    Refusal,
+    SourceStore,
+    Wanted,
+    no_gap,
+)
+from knownas.topics import Layout
+
+REMEMBERED: Final = 200_000
+"""How many devices' and profiles' hashes a worker remembers."""
+
+encode: Final = msgspec.json.Encoder().encode
+
+Outbound = dict[Partition, list[Message]]
+
+
+class Places:
+    """Where devices and profiles belong, remembered: hashing a key costs more than all else about a known device."""
+
+    def __init__(self, names: Names, layout: Layout) -> None:
+        self._names, self._layout = names, layout
+        self._devices: dict[str, tuple[str, int]] = {}
+        self._shards: dict[str, int] = {}
+
+    def device(self, device: str) -> tuple[str, int]:
+        """A device's hashed name and its partition of `events`."""
+        found = self._devices.get(device)
+        if found is None:
+            if len(self._devices) >= REMEMBERED:
+                self._devices.clear()
+            found = self._names.device(device), murmur2(device.encode()) % self._layout.partitions
+            self._devices[device] = found
+        return found
+
+    def shard(self, profile: str) -> int:
+        """The shard a profile lives in."""
+        found = self._shards.get(profile)
+        if found is None:
+            if len(self._shards) >= REMEMBERED:
+                self._shards.clear()
+            found = self._shards[profile] = shard_of(profile, self._layout.shards)
+        return found
+
+
+class Work:
+    """One chunk on its way through the stage."""
+
+    def __init__(self, chunk: Chunk, arrivals: list[Arrival], devices: set[str], identities: set[Identity]) -> None:
+        self.hold: SourceHold = chunk.hold
+        self.next_offset = chunk.next_offset
+        self.arrivals = arrivals
+        self.wanted = Wanted(self.hold, devices, identities)
+        self.known: Known
+        self.plan: Plan
+
+    def decide(self, known: Known, names: Names) -> None:
+        """Decide the chunk with what is known now."""
+        self.known = known
+        self.plan = decide(self.hold.topic, self.hold.partition, self.arrivals, known, names)
+
+
+class Resolve:
+    """Stage 1 of a worker."""
+
+    def __init__(
+        self,
+        store: SourceStore,
+        outlet: Outlet,
+        names: Names,
+        rules: IdentityRules,
+        layout: Layout,
+        meter: Meter,
+        refused: Refusal,
+        gap: Gap = no_gap,
+    ) -> None:
+        self._store, self._outlet, self._names, self._rules, self._layout = store, outlet, names, rules, layout
+        self._meter, self._refused, self._gap = meter, refused, gap
+        self._places = Places(names, layout)
+        self.patience = Patience("resolve")
+
+    async def poll(self, chunks: Sequence[Chunk]) -> None:
+        """Take all chunks of one poll through the stage; returns when everything is sent or nothing is ours."""
+        works = [work for chunk in chunks if (work := self._read(chunk)) is not None]
+        async with AsyncExitStack() as stack:
+            for work in works:
+                await stack.enter_async_context(work.hold.busy)
+
+            async def attempt() -> None:
+                await self._attempt([work for work in works if work.hold.alive])
+
+            await self.patience.until_done(attempt, lambda: any(work.hold.alive for work in works))
+        lost = [work.hold for work in works if not work.hold.alive]
+        if lost:
+            await self._refused(lost)
+
+    async def _attempt(self, works: list[Work]) -> None:
+        works = await self._load(works)
+        await self._gap("resolve.loaded")
+        await self._claim(works)
+        await self._gap("resolve.claimed")
+        works = await self._commit(works)
+        await self._gap("resolve.committed")
+        ledger: Outbound = {}
+        for work in works:
+            self._add_rows(ledger, work.plan.rows, work.hold.partition)
+        await self._outlet.send(ledger)
+        await self._gap("resolve.ledger_sent")
+        await self._outlet.send(self._outgoing(works))
+        await self._gap("resolve.sent")
+        for work in works:
+            self._finish(work)
+
+    async def _load(self, works: list[Work]) -> list[Work]:
+        loaded = await self._store.load([work.wanted for work in works])
+        for work, known in zip(works, loaded, strict=True):
+            if known is None:
+                work.hold.drop()
+            else:
+                work.decide(known, self._names)
+        return [work for work in works if work.hold.alive]
+
+    async def _claim(self, works: Sequence[Work]) -> None:
+        """Claim in record order; who loses a claim reloads all owners and decides again with what is now known."""
+        pending = [work for work in works if work.plan.claims]
+        while pending:
+            written = await self._store.claim([work.plan.claims for work in pending])
+            lost = [work for work, n in zip(pending, written, strict=True) if n < len(work.plan.claims)]
+            if not lost:
+                return
+            self._meter.count("claims_lost", len(lost))
+            owners = await self._store.owners({identity for work in lost for identity in work.wanted.identities})
+            for work in lost:
+                work.decide(work.known._replace(owners=owners), self._names)
+            pending = [work for work in lost if work.plan.claims]
+
+    async def _commit(self, works: Sequence[Work]) -> list[Work]:
+        accepted = await self._store.commit([(work.hold, work.plan, work.next_offset) for work in works])
+        for work, ok in zip(works, accepted, strict=True):
+            if not ok:
+                self._meter.count("refused_commits")
+                work.hold.drop()
+        return [work for work in works if work.hold.alive]
+
+    def _finish(self, work: Work) -> None:
+        hold, plan = work.hold, work.plan
+        hold.done, hold.origins = work.next_offset, plan.origins
+        hold.outcomes = {offset: o for offset, o in hold.outcomes.items() if offset >= work.next_offset}
+        self._meter.count("resolved", len(plan.resolved))
+        self._meter.count("moved", len(plan.moved))
+        self._meter.count("repeats", plan.repeats)
+        for rejection in plan.rejections:
+            self._meter.count("rejected", 1, rejection.reason)
+
+    # -- reading and writing Kafka records
+
+    def _read(self, chunk: Chunk) -> Work | None:
+        hold: SourceHold = chunk.hold
+        if not hold.alive:
+            return None
+        arrivals: list[Arrival] = []
+        devices: set[str] = set()
+        identities: set[Identity] = set()
+        for record in chunk.records:
+            if record.offset < hold.done:
+                continue
+            arrival, device = self._arrival(hold, record)
+            arrivals.append(arrival)
+            if arrival.home == hold.partition and device is not None:
+                devices.add(device)
+            if isinstance(arrival.intake, Flaw):
+                continue
+            identities.update(arrival.intake.named.usable)
+        return Work(chunk, arrivals, devices, identities) if arrivals else None
+
+    def _arrival(self, hold: SourceHold, record: Any) -> tuple[Arrival, str | None]:
+        value, at, headers = record.value, max(record.timestamp, 0), record.headers
+        origin: Origin | None = None
+        if headers and hold.topic == EVENTS and value is not None:
+            for name, sealed in headers:
+                if name == HEADER and (origin := unseal(self._names, sealed, hold.partition, value)) is not None:
+                    at, headers = origin.at, [header for header in headers if header[0] != HEADER]
+                    break
+        intake = take_in(value, at, self._rules)
+        device = home = None
+        if not isinstance(intake, Flaw) and intake.record.device is not None:
+            device, home = self._places.device(intake.record.device)
+        return Arrival(record.offset, at, record.key, value, headers, intake, home, origin), device
+
+    def _outgoing(self, works: Sequence[Work]) -> Outbound:
+        batches: Outbound = {}
+        resolved, shard_of_profile = self._layout.name(RESOLVED), self._places.shard
+        for work in works:
+            for message, headers in work.plan.resolved:
+                target = (resolved, shard_of_profile(message.profile))
+                batch = batches.get(target)
+                if batch is None:
+                    batch = batches[target] = []
+                batch.append(Message(message.profile.encode(), encode(message), headers, message.at))
+            for rejection in work.plan.rejections:
+                target = (self._layout.name(REJECTED), work.hold.partition)
+                batches.setdefault(target, []).append(rejected(rejection, self._layout))
+            for moved in work.plan.moved:
+                target = (self._layout.name(EVENTS), moved.partition)
+                batches.setdefault(target, []).append(Message(moved.key, moved.value, moved.headers, moved.at))
+        return batches
+
+    def _add_rows(self, batches: Outbound, rows: Sequence[LedgerRow], partition: int) -> None:
+        if rows:
+            target = (self._layout.name(LEDGER), partition)
+            batches.setdefault(target, []).extend(map(ledger_message, rows))
+
+
+def ledger_message(row: LedgerRow) -> Message:
+    """A ledger row as it is sent: JSON, keyed by what it is about."""
+    about = row.device or (row.identity and row.identity[1]) or row.profile
+    return Message(about.encode(), encode(row), (), row.at)
+
+
+def rejected(rejection: Rejection, layout: Layout) -> Message:
+    """A rejected record as it is sent: the bytes as they came, the reason in the headers."""
+    position = rejection.position
+    headers = [
+        ("reason", rejection.reason.encode()),
+        ("detail", rejection.detail.encode("utf-8", "backslashreplace")[:1000]),
+        ("topic", layout.name(position.topic).encode()),
+        ("partition", b"%d" % position.partition),
+        ("offset", b"%d" % position.offset),
+        ("source", rejection.key or b""),
+    ]
+    return Message(rejection.key, rejection.value, headers, None)

@@ -1,0 +1,95 @@
+"""The composition root: everything else receives what it uses, here it is put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from knownas.adapters.faust_app import crash_of, make_app
+from knownas.adapters.kafka import KafkaOutlet
+from knownas.adapters.store import RedisShardStore, RedisSourceStore
+from knownas.operate.health import Health
+from knownas.operate.metrics import Metrics
+from knownas.operate.world import World
+from knownas.stages.keeper import Keeper
+from knownas.stages.materialize import Materialize
+from knownas.stages.ports import Gap, no_gap
+from knownas.stages.publish import Publishers
+from knownas.stages.resolve import Resolve
+from knownas.topics import Layout
+
+
+class Worker:
+    """One worker: both stages, their keeper and the health page."""
+
+    def __init__(self, world: World, layout: Layout, gap: Gap = no_gap) -> None:
+        settings = world.settings
+        self.metrics = metrics = Metrics()
+        sources = RedisSourceStore(world.link(), world.keys, world.names)
+        shards = RedisShardStore(world.link(), world.keys, settings.timeline_entries)
+        publishing = RedisShardStore(world.link(), world.keys, settings.timeline_entries)
+        self._outlet = KafkaOutlet(settings.kafka)
+
+        def outlet_for(shard: int) -> KafkaOutlet:
+            return KafkaOutlet(settings.kafka, f"{settings.group}-{layout.prefix}{shard}")
+
+        async def refused(holds: Any) -> None:
+            await self.keeper.refused(holds)
+
+        linger = settings.publish_linger_ms / 1000
+        publishers = Publishers(publishing, outlet_for, layout, metrics, refused, linger, gap)
+        self.keeper = Keeper(
+            RedisSourceStore(world.link(), world.keys, world.names),
+            RedisShardStore(world.link(), world.keys, settings.timeline_entries),
+            publishers,
+            world.log,
+            layout,
+            settings.group,
+            settings.idle_check_ms / 1000,
+        )
+        rules = settings.identity_rules()
+        resolve = Resolve(sources, self._outlet, world.names, rules, layout, metrics, refused, gap)
+        materialize = Materialize(
+            shards, publishers, layout, metrics, refused, settings.cached_profiles, settings.publish_counts, gap
+        )
+        self.health = Health(
+            metrics, [resolve.patience, materialize.patience, publishers.patience, self.keeper.patience]
+        )
+        self._app = make_app(settings, layout, self.keeper, resolve, materialize)
+        self._health_port = settings.health_port
+
+    async def run(self, stop: asyncio.Event, started: Callable[[int], None]) -> None:
+        """Work until told to stop; raises what ended the worker if that was not being told. `started` gets the port."""
+        async with self.health.served(self._health_port) as port:
+            looking = asyncio.create_task(self._look_after())
+            await self._app.start()
+            started(port)
+            try:
+                await self._until(stop, looking)
+            finally:
+                looking.cancel()
+                await self._app.stop()
+                await self._outlet.close()
+
+    async def _until(self, stop: asyncio.Event, looking: asyncio.Task[None]) -> None:
+        told = asyncio.ensure_future(stop.wait())
+        crashed = asyncio.ensure_future(crash_of(self._app))
+        await asyncio.wait({told, crashed, looking}, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if crashed.done():
+            raise crashed.result()
+        crashed.cancel()
+        if looking.done():
+            looking.result()
+
+    async def _look_after(self) -> None:
+        tick = asyncio.create_task(self.keeper.look_after())
+        try:
+            while not tick.done():
+                holds = self.keeper.holds
+                self.health.partitions = sorted(f"{h.topic}/{h.partition}" for h in holds) if holds else None
+                await asyncio.wait({tick}, timeout=0.2)
+            tick.result()
+        finally:
+            tick.cancel()
