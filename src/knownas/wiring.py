@@ -57,11 +57,12 @@ class Worker:
             metrics, [resolve.patience, materialize.patience, publishers.patience, self.keeper.patience]
         )
         self._app = make_app(settings, layout, self.keeper, resolve, materialize)
-        self._health_port = settings.health_port
+        self.health_port = settings.health_port
 
     async def run(self, stop: asyncio.Event, started: Callable[[int], None]) -> None:
         """Work until told to stop; raises what ended the worker if that was not being told. `started` gets the port."""
-        async with self.health.served(self._health_port) as port:
+        async with self.health.served(self.health_port) as port:
+            self.health_port = port
             looking = asyncio.create_task(self._look_after())
             await self._app.start()
             started(port)

@@ -177,21 +177,34 @@ class PollThread(driver.AIOKafkaConsumerThread):
             self.thread_loop.call_soon_threadsafe(self._make_room, topic)
 
     async def commit(self, tps: Mapping[TP, int]) -> bool:
-        """Commit to the group, beside Faust's queue of two calls at a time: no other call may wait behind it."""
-        return await self._run(self._commit(tps))
+        """Commit to the group, beside Faust's queue of two calls at a time: no other call may wait behind it.
+
+        A failure is no reason to end: the next commit says more. And stopping must not hang on a Kafka that is away.
+        """
+        try:
+            return await asyncio.wait_for(self._run(self._commit(tps)), COMMIT_TIMEOUT_S)
+        except (KafkaError, TimeoutError, ConsumerStoppedError) as failed:
+            self.log.warning("Positions were not committed to the group this time: %r", failed)
+            return False
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, int | None]:
         """Ask Kafka for the group's committed offsets."""
         return await self._run(self._committed(tps))
 
     async def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run in the thread's loop, wait here; cancelling here cancels there."""
+        """Run in the thread's loop, wait here; cancelling here cancels there. A thread that ends says so."""
         try:
             running = asyncio.run_coroutine_threadsafe(work, self.thread_loop)
         except RuntimeError as closed:
             work.close()
             raise ConsumerStoppedError from closed
-        return await asyncio.wrap_future(running)
+        try:
+            return await asyncio.wrap_future(running)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ConsumerStoppedError from None
 
     async def _place(self, holds: Mapping[TP, Hold]) -> None:
         consumer = self._ensure_consumer()
@@ -241,17 +254,11 @@ class PollThread(driver.AIOKafkaConsumerThread):
                 raise RecordsGone(TP(*tp), offset, first[tp], end[tp])
 
     async def _commit(self, tps: Mapping[TP, int]) -> bool:
-        """Commit what is still assigned. A failure is no reason to end: the next commit says more."""
         consumer = self._ensure_consumer()
         offsets = {TopicPartition(*tp): OffsetAndMetadata(tps[tp], "") for tp in self.assignment() & tps.keys()}
-        if not offsets:
-            return False
-        try:
-            await asyncio.wait_for(consumer.commit(offsets), COMMIT_TIMEOUT_S)
-        except (KafkaError, TimeoutError) as failed:
-            self.log.warning("Positions were not committed to the group this time: %r", failed)
-            return False
-        return True
+        if offsets:
+            await consumer.commit(offsets)
+        return bool(offsets)
 
     async def _committed(self, tps: Iterable[TP]) -> dict[TP, int | None]:
         consumer = self._ensure_consumer()
@@ -309,7 +316,8 @@ class PollConsumer(driver.Consumer):
     async def leave(self) -> None:
         """Stop for good: take nothing more, let stages finish, commit how far they came."""
         held = await self._give_up()
-        await self._commit_positions(held)
+        if not self.app.crashed:  # or the thread is ending by itself
+            await self._commit_positions(held)
 
     async def _give_up(self) -> dict[TP, Hold]:
         """End all holds; returns those that were alive, whose positions are still true."""

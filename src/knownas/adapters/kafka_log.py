@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from knownas.errors import WorldFault
 from knownas.stages.ports import Partition
@@ -18,45 +18,46 @@ KNOWN_SECONDS: Final = 30
 """A broker learns of a topic a moment after it was made."""
 
 
-@asynccontextmanager
-async def _world() -> AsyncIterator[None]:
-    try:
-        yield
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise WorldFault(f"Kafka: {str(error) or type(error).__name__}") from error
-
-
 class KafkaLog:
     """Questions to Kafka about its logs; opened where they are asked and closed again, nothing is kept."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
 
+    @asynccontextmanager
+    async def _world(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except KafkaConnectionError as error:
+            raise WorldFault(f"Kafka does not answer at {self._bootstrap}") from error
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise WorldFault(f"Kafka at {self._bootstrap}: {str(error) or type(error).__name__}") from error
+
     async def committed(self, group: str, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """The group's committed offsets; partitions without one are left out."""
         wanted = [TopicPartition(*partition) for partition in partitions]
-        async with _world(), self._admin() as admin:
+        async with self._world(), self._admin() as admin:
             found = await admin.list_consumer_group_offsets(group, partitions=wanted)
         return {(tp.topic, tp.partition): at.offset for tp, at in found.items() if at.offset >= 0}
 
     async def bounds(self, partitions: Collection[Partition]) -> dict[Partition, tuple[int, int]]:
         """The first offset still held and the one after the last, of each partition."""
         wanted = [TopicPartition(*partition) for partition in partitions]
-        async with _world(), self._consumer() as consumer:
+        async with self._world(), self._consumer() as consumer:
             first: Mapping[TopicPartition, int] = await consumer.beginning_offsets(wanted)
             end: Mapping[TopicPartition, int] = await consumer.end_offsets(wanted)
         return {(tp.topic, tp.partition): (first[tp], end[tp]) for tp in wanted}
 
     async def partition_counts(self, topics: Collection[str]) -> dict[str, int]:
         """How many partitions each topic has; topics that do not exist are left out."""
-        async with _world(), self._admin() as admin:
+        async with self._world(), self._admin() as admin:
             described = await admin.describe_topics(list(topics))
         return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
 
     async def create(self, topics: Sequence[NewTopic]) -> list[str]:
         """Make the topics that are missing; the names of those that were made. Returns when Kafka knows them all."""
         made = []
-        async with _world(), self._admin() as admin:
+        async with self._world(), self._admin() as admin:
             answer = await admin.create_topics(list(topics))
             for name, code, *message in answer.topic_errors:
                 if for_code(code) is TopicAlreadyExistsError:
@@ -71,7 +72,7 @@ class KafkaLog:
 
     async def read(self, topic: str, committed_only: bool = False) -> AsyncIterator[Any]:
         """Every record a topic holds now, partition by partition in order."""
-        async with _world(), self._consumer(committed_only) as consumer:
+        async with self._world(), self._consumer(committed_only) as consumer:
             partitions = consumer.partitions_for_topic(topic) or await self._partitions(consumer, topic)
             tps = [TopicPartition(topic, partition) for partition in sorted(partitions)]
             end = await consumer.end_offsets(tps)

@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 import hiredis
 import msgpack
 from redis.asyncio.connection import Connection, parse_url
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, ConnectionError, RedisError, ResponseError
 
 from knownas.errors import CannotStart, WorldFault
 
@@ -52,7 +52,7 @@ class Link:
                     return await self._run(commands)
             except (RedisError, OSError, TimeoutError) as error:
                 await self._break()
-                raise _fault(error) from error
+                raise self._fault(error) from error
             except BaseException:
                 # Answers that were not read would be taken for those of the next commands.
                 await self._break()
@@ -72,6 +72,16 @@ class Link:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def _fault(self, error: Exception) -> Exception:
+        if isinstance(error, AuthenticationError):
+            return CannotStart(f"the store refuses our name or password ({error}); check KNOWNAS_REDIS")
+        if isinstance(error, ResponseError) and not str(error).startswith(_ERRORS_THAT_PASS):
+            return error
+        where = f"{self._options.get('host', 'localhost')}:{self._options.get('port', 6379)}"
+        if isinstance(error, OSError | ConnectionError):
+            return WorldFault(f"the store does not answer at {where}")
+        return WorldFault(f"the store at {where}: {str(error) or type(error).__name__}")
 
     async def _run(self, commands: Sequence[Command]) -> list[Any]:
         connection = self._connection
@@ -95,14 +105,6 @@ class Link:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
-
-
-def _fault(error: Exception) -> Exception:
-    if isinstance(error, AuthenticationError):
-        return CannotStart(f"the store refuses our name or password ({error}); check KNOWNAS_REDIS")
-    if isinstance(error, ResponseError) and not str(error).startswith(_ERRORS_THAT_PASS):
-        return error
-    return WorldFault(f"the store: {str(error) or type(error).__name__}")
 
 
 @cache

@@ -17,8 +17,9 @@ from cyclopts import Parameter, validators
 from knownas.cli.output import console, errors
 from knownas.errors import CannotStart
 from knownas.operate.layout import create_topics
-from knownas.operate.world import open_world
+from knownas.operate.world import World, open_world
 from knownas.settings import LOCAL, Settings, load
+from knownas.stages.patience import Patience
 from knownas.topics import Layout
 from knownas.wiring import Worker
 
@@ -72,7 +73,27 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         sys.stdout.flush()
 
     async with open_world(settings) as world:
-        await Worker(world, await world.layout()).run(stop, started)
+        layout = await _layout(world, stop)
+        if layout is not None:
+            await Worker(world, layout).run(stop, started)
+
+
+async def _layout(world: World, stop: asyncio.Event) -> Layout | None:
+    """The layout, once Kafka and the store are there; None if the worker is told to stop before."""
+    found: list[Layout] = []
+
+    async def attempt() -> None:
+        found.append(await world.layout())
+
+    waiting = asyncio.create_task(Patience("start").until_done(attempt, lambda: True))
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not waiting.done():
+        waiting.cancel()
+        return None
+    waiting.result()
+    return found[0]
 
 
 async def make_topics(settings: Settings) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from knownas.adapters.kafka_log import KafkaLog
 from knownas.adapters.reader import Reader
+from knownas.errors import WorldFault
 from knownas.nouns import EVENTS, RESOLVED, UPDATES
 from knownas.topics import Layout
 
@@ -25,8 +27,11 @@ async def backlog(log: KafkaLog, reader: Reader, layout: Layout) -> int:
 async def until_settled(
     log: KafkaLog, reader: Reader, layout: Layout, progress: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Return when nothing is left to do; `progress` is told how much is left."""
-    while left := await backlog(log, reader, layout):
-        progress(left)
-        await asyncio.sleep(LOOK_SECONDS)
-    progress(0)
+    """Return when nothing is left to do; `progress` is told how much is left. Kafka or store away: it waits."""
+    left = 1
+    while left:
+        with suppress(WorldFault):
+            left = await backlog(log, reader, layout)
+            progress(left)
+        if left:
+            await asyncio.sleep(LOOK_SECONDS)
