@@ -21,10 +21,12 @@ check: $(READY)
 	$(BIN)/lint-imports --cache-dir .cache/import_linter
 	$(BIN)/python tools/licences.py
 
-# Renews requirements/dev.txt and the list of Kafka's jars, each with hashes.
+# Renews requirements/ (dev: everything; run: what a worker in production needs) and Kafka's jars, each with hashes.
+COMPILE := .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
 lock: $(READY)
 	$(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv
-	.cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev pyproject.toml --output-file requirements/dev.txt
+	$(COMPILE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) --output-file requirements/run.txt
 	$(BIN)/python tools/lock_kafka.py
 
 clean:

@@ -4,6 +4,9 @@ Every room of knownas shares these shapes and nothing else. They hold no rules: 
 left its room. Stored shapes are MessagePack arrays (`array_like`), so a field may only be added at the end, and
 `format` says which version wrote the bytes. Shapes on topics are JSON objects.
 
+None of these values can be part of a cycle, so the garbage collector need not look at them (`gc=False`): with many
+profiles in memory it would do little else.
+
 Units: `ts` is seconds since 1970 (integer, or a fraction where the producer sent one), `at` is the record's Kafka
 timestamp in milliseconds.
 """
@@ -53,7 +56,7 @@ class Identity(NamedTuple):
 # --------------------------------------------------------------------------------------------- what producers send
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A producer's record as decoded, before any rule has looked at it. Unknown fields are ignored."""
 
     type: str
@@ -73,7 +76,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 # -------------------------------------------------------------------------------------------------- stage 1, stored
 
 
-class Fact(msgspec.Struct, frozen=True, array_like=True):
+class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """From just after `offset` in its home partition on, a device speaks for this profile.
 
     `state` is `nobody` (after a logout: the next record makes the guest of `epoch`; `profile` is then empty),
@@ -86,7 +89,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
     epoch: int
 
 
-class Owner(msgspec.Struct, frozen=True, array_like=True):
+class Owner(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who owns an identity: the profile, the identity's generation and the position of the claiming record.
 
     A released identity keeps its row with `profile` empty and a raised generation.
@@ -99,7 +102,7 @@ class Owner(msgspec.Struct, frozen=True, array_like=True):
     offset: int
 
 
-class Outcome(msgspec.Struct, frozen=True, array_like=True):
+class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was decided for a record that carries identities; a replay takes it from here.
 
     `claimed` and `refused` are positions in the record's list of usable identities.
@@ -122,7 +125,7 @@ class Source(NamedTuple):
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a source
 
 
-class Resolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Resolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A record with the profile it belongs to, as sent on the `resolved` topic (key: the profile id).
 
     `binds` names the device that speaks for this profile from this record on; `claims` are the identities the
@@ -147,7 +150,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 LedgerKind = Literal["bound", "claimed", "linked", "switched", "refused", "released", "demerged", "deleted", "tested"]
 
 
-class LedgerRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LedgerRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One decision, for ever. Devices and identities appear as keyed hashes only, the kind in clear.
 
     `position` and `index` together name the row; a row that is found twice was sent twice by a crash and repeat.
@@ -171,7 +174,7 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str | None = None
 
 
-class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+class Rejection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record that is not counted, with the reason (a code of `records.reasons`) and what was wrong in words."""
 
     position: Position
@@ -184,14 +187,14 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
 # -------------------------------------------------------------------------------------------------- stage 2, stored
 
 
-class Property(msgspec.Struct, array_like=True):
+class Property(msgspec.Struct, array_like=True, gc=False):
     """A property's value and the `ts` of the record that set it. A removed property stays, as null, for its `ts`."""
 
     value: Any
     ts: int | float
 
 
-class Count(msgspec.Struct, array_like=True):
+class Count(msgspec.Struct, array_like=True, gc=False):
     """How often an event was recorded, with the least and the greatest `ts` of it."""
 
     count: int
@@ -199,7 +202,7 @@ class Count(msgspec.Struct, array_like=True):
     last: int | float
 
 
-class Profile(msgspec.Struct, array_like=True):
+class Profile(msgspec.Struct, array_like=True, gc=False):
     """A person as we know them, as stored.
 
     `version` counts the records ever applied; `changed` is the version of the last one that changed more than
@@ -227,7 +230,7 @@ class Profile(msgspec.Struct, array_like=True):
     tokens: dict[str, str] = {}
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of a timeline, as stored. `data` is the event's `evtData` as JSON bytes."""
 
     format: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,13 @@ from knownas.stages.ports import Gap, no_gap
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
 from knownas.topics import Layout
+
+
+def calm_collector() -> None:
+    """What is loaded stays; and a poll makes thousands of values that reference counting takes care of by itself."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 class Worker:
@@ -63,6 +71,7 @@ class Worker:
         """Work until told to stop; raises what ended the worker if that was not being told. `started` gets the port."""
         async with self.health.served(self.health_port) as port:
             self.health_port = port
+            calm_collector()
             looking = asyncio.create_task(self._look_after())
             await self._app.start()
             started(port)

@@ -105,13 +105,16 @@ class Deployment:
 
     async def start_worker(self) -> subprocess.Popen[str]:
         """A worker process; returns when it is ready."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "knownas", "worker"], env=self.environment(), text=True, stdout=subprocess.PIPE
-        )
-        self.processes.append(process)
+        process = self._popen("worker")
         assert process.stdout is not None
         line = await asyncio.to_thread(process.stdout.readline)
         assert line.startswith("worker ready"), f"the worker said {line!r}"
+        return process
+
+    def _popen(self, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "knownas", *words]
+        process = subprocess.Popen(command, env=self.environment(), text=True, stdout=subprocess.PIPE)
+        self.processes.append(process)
         return process
 
     async def settled(self) -> None:

@@ -103,6 +103,6 @@ def read_changes(deployment: Deployment, profile_id: str) -> list[dict[str, Any]
         if message.error():
             ended += 1
         elif message.key() == profile_id.encode():
-            found.append(json.loads(message.value()))
+            found.append(json.loads(message.value() or b""))
     consumer.close()
     return found

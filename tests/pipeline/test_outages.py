@@ -1,4 +1,4 @@
-"""Kafka or the store away: workers wait, say so, go on by themselves and lose nothing. Killed workers repeat nothing."""
+"""Kafka or the store away: workers wait, say so, go on by themselves, lose nothing. Killed ones repeat nothing."""
 
 from __future__ import annotations
 

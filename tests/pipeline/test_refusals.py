@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 from knownas.adapters import keys as k
@@ -18,10 +20,6 @@ async def run_some(deployment: Deployment) -> None:
 
 def refusal(deployment: Deployment, *command: str, **environment: str) -> str:
     """The one line a command ends with."""
-    import os
-    import subprocess
-    import sys
-
     ended = subprocess.run(
         [sys.executable, "-m", "knownas", *(command or ("worker",))],
         env=deployment.environment() | environment,
@@ -29,7 +27,6 @@ def refusal(deployment: Deployment, *command: str, **environment: str) -> str:
         capture_output=True,
         timeout=60,
         check=False,
-        cwd=os.path.dirname(__file__),
     )
     assert ended.returncode == 1, ended.stderr
     lines = [line for line in ended.stderr.splitlines() if line.startswith("knownas: ")]

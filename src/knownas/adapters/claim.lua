@@ -1,4 +1,4 @@
--- Claims of one chunk, in record order. ARGV[1]: MessagePack of {{{key, expected, new}, ...}, ...}, one inner list a
+-- Claims of one poll, in the order of decision. ARGV[1]: MessagePack of {{{key, expected, new}, ...}, ...}, one inner list a
 -- record: every identity it decided on, the owner row it assumed ('' for none) and the row to write ('' for none).
 -- A record's claims are written all or none. Stops at the first record whose assumptions do not hold and returns how
 -- many were written; what that record and those after it decided must be decided again.

@@ -16,8 +16,9 @@ from typing import Any, Final, Self
 
 import hiredis
 import msgpack
+from redis import exceptions
 from redis.asyncio.connection import Connection, parse_url
-from redis.exceptions import AuthenticationError, ConnectionError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from knownas.errors import CannotStart, WorldFault
 
@@ -79,7 +80,7 @@ class Link:
         if isinstance(error, ResponseError) and not str(error).startswith(_ERRORS_THAT_PASS):
             return error
         where = f"{self._options.get('host', 'localhost')}:{self._options.get('port', 6379)}"
-        if isinstance(error, OSError | ConnectionError):
+        if isinstance(error, OSError | exceptions.ConnectionError):
             return WorldFault(f"the store does not answer at {where}")
         return WorldFault(f"the store at {where}: {str(error) or type(error).__name__}")
 

@@ -82,10 +82,10 @@ class RedisSourceStore:
         (answer,) = await self._link.run([self._get_owners(identities)])
         return dict(zip(identities, map(_owner, answer), strict=True))
 
-    async def claim(self, chunks: Sequence[Sequence[Claim]]) -> list[int]:
-        """Write the claims of each chunk in record order; how many records' claims were written of each."""
-        answers = await self._link.run([self._link.script("claim", (), pack(self._lines(claims))) for claims in chunks])
-        return [int(answer) for answer in answers]
+    async def claim(self, claims: Sequence[Claim]) -> int:
+        """Write the claims of a poll in order, up to the first that does not hold; how many records' were written."""
+        (answer,) = await self._link.run([self._link.script("claim", (), pack(self._lines(claims)))])
+        return int(answer)
 
     async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> list[bool]:
         """Facts, outcomes and the position each chunk starts at, with the origins as of there."""

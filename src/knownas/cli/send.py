@@ -8,8 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from knownas.adapters.kafka import KafkaOutlet
@@ -34,7 +35,9 @@ class Problem(NamedTuple):
     flaw: Flaw
 
 
-async def send(*files: Path, check: bool = False, json: bool = False) -> int:
+async def send(
+    *files: Annotated[Path, Parameter(allow_leading_hyphen=True)], check: bool = False, json: bool = False
+) -> int:
     """Send records, one JSON object a line, to the topics they belong in; what would be rejected is said, not sent.
 
     Parameters

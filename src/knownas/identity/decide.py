@@ -81,7 +81,8 @@ class Sent(NamedTuple):
 
 class Plan(NamedTuple):
     """Everything that follows from a chunk, by the order in which it takes effect: claims, facts and outcomes, ledger
-    rows, then the rest. `repeats` counts records that came from elsewhere a second time.
+    rows, then the rest. `owners` are the owners as they are once the claims are made; `repeats` counts records that
+    came from elsewhere a second time.
     """
 
     claims: list[Claim]
@@ -92,6 +93,7 @@ class Plan(NamedTuple):
     rejections: list[Rejection]
     moved: list[Moved]
     origins: dict[str, int]
+    owners: Mapping[Identity, Owner | None]
     repeats: int
 
 
@@ -129,6 +131,7 @@ class _Desk:
             self.rejections,
             self.moved,
             self.origins,
+            self.owners,
             self.repeats,
         )
 

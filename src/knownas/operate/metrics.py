@@ -12,7 +12,7 @@ _COUNTERS: Final = {
     "published": "messages published from outboxes",
     "moved": "records republished to their home partition",
     "repeats": "messages skipped because they had been counted before",
-    "claims_lost": "chunks decided again because another partition claimed first",
+    "claims_lost": "polls decided again because another worker claimed first",
     "refused_commits": "commits refused because the partition had been taken by another worker",
     "fenced_publishers": "publishers that a newer one of the same shard had fenced",
 }

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from knownas.nouns import PROPERTY_OF_KIND, Identity, Names, Timestamp
+from knownas.nouns import Identity, Names, Timestamp
+from knownas.plain.naming import is_junk, name, refusal
 
 TYPES = ("event", "login", "profile", "logout", "demerge", "delete", "release", "test")
 FIELDS: dict[str, tuple[type, ...]] = {
@@ -30,12 +31,6 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "suppress": (bool,),
     "test": (bool, type(None)),
 }
-PLACEHOLDERS = (
-    "", "null", "none", "nan", "undefined", "true", "false", "[object object]", "anonymous", "guest",
-    "not_authenticated", "unknown",
-)  # fmt: skip
-COMPUTED = ("age", "ct_is_test_user", "type", "reachable")
-OPERATORS = ("$set", "$setOnce", "$add", "$remove", "$incr", "$decr", "$delete")
 
 
 class LogRecord(NamedTuple):
@@ -101,29 +96,30 @@ def read(value: bytes | None, at: int, setting: Setting) -> Reading | str:
 def _read(value: bytes | None, at: int, setting: Setting) -> Reading:
     text = _without_nul(_text(value))
     members = _members(text)
-    fields = {name: value for name, value, _ in members}
+    fields = {field: content for field, content, _ in members}
     _check_shape(members)
     _check_type(fields)
     _check_address(fields)
     _check_content(fields)
     ts = _time(fields.get("ts"), at)
+    _check_identities(fields)
     properties = fields.get("profileData") or {}
-    usable, unusable, plain, taken = _identities(fields.get("identities") or {}, properties, setting)
-    refusals = [(key, refusal(key, value)) for key, value in properties.items() if key not in taken]
-    data = [written for name, value, written in members if name == "evtData" and value is not None]
+    named = name(fields.get("identities") or {}, properties, setting.kinds, setting.region)
+    refusals = [(key, refusal(key, value)) for key, value in properties.items() if key not in named.taken]
+    written = {field: text_of_value for field, _, text_of_value in members}
     return Reading(
         type=fields["type"],
         device=fields.get("device"),
         profile=fields.get("profile"),
         ts=ts,
         name=fields.get("evtName"),
-        data=data[-1].encode() if fields.get("evtData") is not None else None,
+        data=written["evtData"].encode() if fields.get("evtData") is not None else None,
         properties=properties,
         context=fields.get("context") or {},
-        usable=usable,
-        unusable=unusable,
-        plain=plain,
-        taken=taken,
+        usable=named.usable,
+        unusable=named.unusable,
+        plain=named.plain,
+        taken=named.taken,
         refused=[(key, reason) for key, reason in refusals if reason is not None],
         carried=text.encode(),
     )
@@ -147,8 +143,8 @@ def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) <= 4300 else math.inf
 
 
-def _no_such_number(name: str) -> None:
-    raise ValueError(name)
+def _no_such_number(written: str) -> None:
+    raise ValueError(written)
 
 
 _json = json.JSONDecoder(parse_int=_whole, parse_constant=_no_such_number)
@@ -174,10 +170,10 @@ def _members(text: str) -> list[tuple[str, Any, str]]:
     members = []
     place = _skip(text, 1)
     while text[place] != "}":
-        name, place = _json.raw_decode(text, place)
+        field, place = _json.raw_decode(text, place)
         start = _skip(text, place)
         value, place = _json.raw_decode(text, start)
-        members.append((name, value, text[start:place]))
+        members.append((field, value, text[start:place]))
         place = _skip(text, place)
     return members
 
@@ -228,24 +224,22 @@ def _numbers(value: Any) -> Iterator[float]:
 
 
 def _check_shape(members: list[tuple[str, Any, str]]) -> None:
-    types = [value for name, value, _ in members if name == "type"]
-    if not types or any(value not in TYPES for value in types if isinstance(value, str)):
+    types = [value for field, value, _ in members if field == "type"]
+    if not types or not all(isinstance(value, str) and value in TYPES for value in types):
         raise Flawed("unknown_type")
-    if not all(isinstance(value, str) for value in types):
-        raise Flawed("unknown_type")
-    known = [(name, value) for name, value, _ in members if name in FIELDS]
-    if any(type(value) not in FIELDS[name] for name, value in known):
+    known = [(field, value) for field, value, _ in members if field in FIELDS]
+    if any(type(value) not in FIELDS[field] for field, value in known):
         raise Flawed("bad_field")
     if not all(math.isfinite(number) for _, value in known for number in _numbers(value)):
         raise Flawed("number_out_of_range")
 
 
-# ---------------------------------------------------------------------------------------------- may it say what it says?
+# --------------------------------------------------------------------------------------------- may it say what it says?
 
 
 def _check_type(fields: dict[str, Any]) -> None:
-    kind, name = fields["type"], fields.get("evtName")
-    if kind == "event" and (not name or _bytes(name) > 512):
+    kind, event = fields["type"], fields.get("evtName")
+    if kind == "event" and (not event or len(event.encode()) > 512):
         raise Flawed("bad_event_name")
     if kind in ("login", "logout") and fields.get("device") is None:
         raise Flawed("missing_device")
@@ -284,6 +278,11 @@ def _check_values(value: Any, level: int) -> None:
             _check_values(item, level + 1)
 
 
+def _check_identities(fields: dict[str, Any]) -> None:
+    if any(isinstance(value, dict | list) for value in (fields.get("identities") or {}).values()):
+        raise Flawed("bad_identity")
+
+
 def _time(ts: Timestamp | None, at: int) -> Timestamp:
     if ts is None:
         ts = at / 1000
@@ -292,123 +291,3 @@ def _time(ts: Timestamp | None, at: int) -> Timestamp:
     if ts > at / 1000 + 24 * 3600:
         raise Flawed("future_ts")
     return int(ts) if ts == int(ts) else ts
-
-
-# --------------------------------------------------------------------------------------------------------- identities
-
-
-def is_junk(text: str) -> bool:
-    """Whether a text is a placeholder: nobody's device, nobody's identity."""
-    bare = text.strip().strip("'\"").strip().casefold()
-    return bare in PLACEHOLDERS or set(bare) <= {"0", "-"}
-
-
-def _identities(
-    given: dict[str, Any], properties: dict[str, Any], setting: Setting
-) -> tuple[list[tuple[Identity, str | None]], list[tuple[str, str]], list[tuple[str, Any]], list[str]]:
-    if any(isinstance(value, dict | list) for value in given.values()):
-        raise Flawed("bad_identity")
-    said = [(kind, given[kind]) for kind in setting.kinds if kind in given]
-    unusable: list[tuple[str, str]] = []
-    plain: list[tuple[str, Any]] = []
-    taken = []
-    found: list[tuple[Identity, str | None]] = []
-    others: list[tuple[str, str]] = []
-    for kind, value in given.items():
-        if kind not in setting.kinds:
-            field = PROPERTY_OF_KIND.get(kind, kind)
-            reason = refusal(field, value)
-            plain += [(field, value)] if reason is None else []
-            others += [(kind, reason)] if reason is not None else []
-    in_properties = []
-    for kind in setting.kinds:
-        field = PROPERTY_OF_KIND.get(kind, "")
-        value = properties.get(field)
-        if isinstance(value, dict) and list(value) == ["$set"]:
-            value = value["$set"]
-        if field and isinstance(value, str | int | float):
-            taken.append(field)
-            in_properties.append((kind, value))
-    for group, after in ((said, others), (in_properties, [])):
-        for kind, value in group:
-            usable = _usable(kind, value, setting.region)
-            if isinstance(usable, str):
-                unusable.append((kind, usable))
-            elif usable not in [identity for identity, _ in found]:
-                found.append((usable, PROPERTY_OF_KIND.get(kind)))
-        unusable += after
-    found.sort(key=lambda pair: setting.kinds.index(pair[0].kind))
-    return found, list(dict.fromkeys(unusable)), plain, taken
-
-
-def _usable(kind: str, value: Any, region: str | None) -> Identity | str:
-    """An identity in the form it is compared in, or why it does not count."""
-    if isinstance(value, float) and value == int(value):
-        value = int(value)
-    text = "" if value is None else str(value).strip()
-    if is_junk(text):
-        return "junk"
-    if _bytes(text) > 512:
-        return "too_long"
-    if kind == "phone":
-        number = _e164(text, region)
-        return "bad_phone" if number is None else Identity(kind, number)
-    return Identity(kind, text.lower() if kind == "email" else text)
-
-
-def _e164(text: str, region: str | None) -> str | None:
-    """With its country code; a number that has none belongs to the region, else its digits start with one."""
-    import phonenumbers
-
-    for written, where in ((text, region), ("+" + text.lstrip("0"), None)):
-        try:
-            number = phonenumbers.parse(written, where)
-        except phonenumbers.NumberParseException:
-            continue
-        if phonenumbers.is_possible_number(number):
-            return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-    return None
-
-
-# --------------------------------------------------------------------------------------------------------- properties
-
-
-def refusal(key: str, value: Any) -> str | None:
-    """Why a property cannot be set to this, or None."""
-    if key in COMPUTED:
-        return "system_property"
-    if not 1 <= _bytes(key) <= 120:
-        return "too_long"
-    if not isinstance(value, dict):
-        return _refusal_of_plain(value)
-    if len(value) != 1:
-        return "bad_value"
-    [(operator, operand)] = value.items()
-    if operator not in OPERATORS:
-        return "bad_value"
-    if operator in ("$incr", "$decr"):
-        return None if type(operand) in (int, float) else "not_a_number"
-    if operator == "$delete":
-        return None
-    if operator in ("$add", "$remove") and operand is None:
-        return "bad_value"
-    return _refusal_of_plain(operand)
-
-
-def _refusal_of_plain(value: Any) -> str | None:
-    if isinstance(value, dict):
-        return "bad_value"
-    if not isinstance(value, list):
-        return "too_long" if isinstance(value, str) and _bytes(value) > 512 else None
-    if len(value) > 100:
-        return "too_many_items"
-    for item in value:
-        if item is None or isinstance(item, dict | list):
-            return "bad_value"
-        if isinstance(item, str) and _bytes(item) > 512:
-            return "too_long"
-    return None
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode())

@@ -90,8 +90,8 @@ class SourceStore(Protocol):
     async def owners(self, identities: Collection[Identity]) -> dict[Identity, Owner | None]:
         """The owner rows of identities as they are now."""
 
-    async def claim(self, chunks: Sequence[Sequence[Claim]]) -> list[int]:
-        """Write the claims of each chunk in record order; how many records' claims were written of each."""
+    async def claim(self, claims: Sequence[Claim]) -> int:
+        """Write the claims of a poll in order, up to the first that does not hold; how many records' were written."""
 
     async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> list[bool]:
         """Facts, outcomes and the position each chunk starts at, with the origins as of there."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from knownas.identity.decide import Arrival, Known, Plan, decide
+from knownas.identity.rules import Owners
 from knownas.nouns import EVENTS, LEDGER, REJECTED, RESOLVED, Identity, LedgerRow, Names, Rejection, murmur2, shard_of
 from knownas.records.identities import IdentityRules
 from knownas.records.intake import Flaw, take_in
@@ -81,9 +82,9 @@ class Work:
         self.known: Known
         self.plan: Plan
 
-    def decide(self, known: Known, names: Names) -> None:
-        """Decide the chunk with what is known now."""
-        self.known = known
+    def decide(self, owners: Owners, names: Names) -> None:
+        """Decide the chunk with the owners known now."""
+        known = self.known._replace(owners=owners)
         self.plan = decide(self.hold.topic, self.hold.partition, self.arrivals, known, names)
 
 
@@ -144,22 +145,28 @@ class Resolve:
             if known is None:
                 work.hold.drop()
             else:
-                work.decide(known, self._names)
-        return [work for work in works if work.hold.alive]
+                work.known = known
+        alive = [work for work in works if work.hold.alive]
+        if alive:
+            self._decide(alive, alive[0].known.owners)
+        return alive
+
+    def _decide(self, works: Sequence[Work], owners: Owners) -> None:
+        """Decide chunk after chunk, each knowing what those before it are about to claim."""
+        for work in works:
+            work.decide(owners, self._names)
+            owners = work.plan.owners
 
     async def _claim(self, works: Sequence[Work]) -> None:
-        """Claim in record order; who loses a claim reloads all owners and decides again with what is now known."""
-        pending = [work for work in works if work.plan.claims]
-        while pending:
-            written = await self._store.claim([work.plan.claims for work in pending])
-            lost = [work for work, n in zip(pending, written, strict=True) if n < len(work.plan.claims)]
-            if not lost:
+        """Claim in the order of decision. The first claim that another worker was faster with ends it there: all owners
+        are loaded again, and everything is decided again with what is now known."""
+        while claims := [claim for work in works for claim in work.plan.claims]:
+            if await self._store.claim(claims) == len(claims):
                 return
-            self._meter.count("claims_lost", len(lost))
-            owners = await self._store.owners({identity for work in lost for identity in work.wanted.identities})
-            for work in lost:
-                work.decide(work.known._replace(owners=owners), self._names)
-            pending = [work for work in lost if work.plan.claims]
+            self._meter.count("claims_lost")
+            await self._gap("resolve.claim_lost")
+            identities = {identity for work in works for identity in work.wanted.identities}
+            self._decide(works, await self._store.owners(identities))
 
     async def _commit(self, works: Sequence[Work]) -> list[Work]:
         accepted = await self._store.commit([(work.hold, work.plan, work.next_offset) for work in works])
