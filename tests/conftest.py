@@ -85,7 +85,7 @@ def _shown(request: pytest.FixtureRequest) -> Iterator[Progress]:
 
 
 def _require_docker() -> None:
-    import docker  # noqa: PLC0415 (a second's work that only this choice needs)
+    import docker
 
     try:
         docker.from_env().ping()
@@ -96,7 +96,7 @@ def _require_docker() -> None:
 
 @contextmanager
 def _kafka_container() -> Iterator[str]:
-    from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415
+    from testcontainers.community.kafka import KafkaContainer
 
     container = KafkaContainer(KAFKA_IMAGE).with_kraft()
     for name, value in {
@@ -113,7 +113,7 @@ def _kafka_container() -> Iterator[str]:
 
 @contextmanager
 def _valkey_container() -> Iterator[str]:
-    from testcontainers.community.valkey import ValkeyContainer  # noqa: PLC0415
+    from testcontainers.community.valkey import ValkeyContainer
 
     with ValkeyContainer(VALKEY_IMAGE).with_command(VALKEY_COMMAND) as container:
         yield f"redis://{container.get_host()}:{container.get_exposed_port()}/0"

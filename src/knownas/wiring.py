@@ -73,9 +73,9 @@ class Worker:
             self.health_port = port
             calm_collector()
             looking = asyncio.create_task(self._look_after())
-            await self._app.start()
-            started(port)
             try:
+                await self._app.start()
+                started(port)
                 await self._until(stop, looking)
             finally:
                 looking.cancel()
@@ -97,8 +97,8 @@ class Worker:
         tick = asyncio.create_task(self.keeper.look_after())
         try:
             while not tick.done():
-                holds = self.keeper.holds
-                self.health.partitions = sorted(f"{h.topic}/{h.partition}" for h in holds) if holds else None
+                if self.keeper.has_taken:
+                    self.health.partitions = sorted(f"{hold.topic}/{hold.partition}" for hold in self.keeper.holds)
                 await asyncio.wait({tick}, timeout=0.2)
             tick.result()
         finally:

@@ -430,12 +430,6 @@ class PollConsumer(driver.Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
-    def on_buffer_full(self, tp: TP) -> None:
-        """Do not pause: Faust would sleep a whole second once all partitions are paused."""
-
-    def on_buffer_drop(self, tp: TP) -> None:
-        """Nothing was paused."""
-
     # Commits: for lag metrics and autoscalers.
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
@@ -521,7 +515,8 @@ class PollApp(faust.App):
             "reply_create_topic": False,
             "stream_wait_empty": False,
             "table_standby_replicas": 0,  # round robin deals the partitions: there are no tables to be near to
-            "stream_buffer_maxsize": 64,  # never filled: a topic has one message waiting at most
+            # Never filled, as a topic has one message waiting at most: at a full one Faust would pause and sleep a second.
+            "stream_buffer_maxsize": 64,
             "TableManager": PollTables,
         }
         super().__init__(id, **{**quiet, **options, **ours})
@@ -579,7 +574,7 @@ def check_faust(expected: Mapping[type, str]) -> None:
 FAUST_NAMES: dict[type, str] = {
     driver.AIOKafkaConsumerThread: "on_start on_thread_stop on_partitions_revoked commit assignment _commit"
     " _create_worker_consumer _ensure_consumer",
-    driver.Consumer: "on_partitions_revoked on_partitions_assigned perform_seek getmany on_buffer_full on_buffer_drop"
+    driver.Consumer: "on_partitions_revoked on_partitions_assigned perform_seek getmany"
     " force_commit verify_event_path stop_flow resume_flow flow_active _drain_messages _new_consumer_thread _commit",
     driver.Transport: "Consumer",
     Recovery: "_wait _resume_streams",

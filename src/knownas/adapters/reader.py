@@ -54,6 +54,8 @@ class Reader:
 
     async def timeline(self, profile: Profile, newest: int) -> list[Line]:
         """The newest lines of a person's own timeline and those of the linked guests, newest first."""
+        if newest < 1:
+            return []
         ids = [profile.id, *profile.guests]
         answers = await self._link.run([("LRANGE", self._prefix(i) + k.timeline(i), -newest, -1) for i in ids])
         lines = [

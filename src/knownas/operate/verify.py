@@ -239,6 +239,9 @@ class _Comparing:
     def published(self, found: Mapping[str, dict[str, Any]]) -> None:
         wanted = {key: told for shard in self.answer.shards for key, told in shard.published.items()}
         shown = {key: {field: told[field] for field in ("profile", "version", "type")} for key, told in found.items()}
+        for key in [key for key, told in found.items() if told.get("truncated") and key in wanted]:
+            # Too large for a message: it says who that is, not what they did.
+            shown[key]["profile"] = wanted[key]["profile"]
         self.mapping("published state of", wanted, shown)
 
     def mapping(self, what: str, wanted: Mapping[Any, Any], found: Mapping[Any, Any]) -> int:

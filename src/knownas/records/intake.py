@@ -52,22 +52,10 @@ class Intake(NamedTuple):
 
 def take_in(value: bytes | None, at: int, rules: IdentityRules) -> Intake | Flaw:
     """Decode and check one record; `at` is its Kafka timestamp in milliseconds."""
-    if not value:
-        return Flaw("empty", "the value is null or empty")
-    if len(value) > RECORD_BYTES:
-        return Flaw("too_large", f"{len(value):,} bytes; at most {RECORD_BYTES:,} are allowed")
-    try:
-        if not value.isascii():
-            value.decode()  # fields that nobody reads go on with the record, so they are text as well
-        if b"\\u0000" in value:
-            value = _without_nul(value)
-        record = _decode(value)
-    except msgspec.ValidationError as error:
-        return _flaw_of_shape(value, str(error))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Flaw("not_json", str(error))
-    except RecursionError:
-        return Flaw("too_deep", "nested too deeply to be read")
+    decoded = _decoded(value)
+    if isinstance(decoded, Flaw):
+        return decoded
+    record, raw = decoded
     check = _CHECKS.get(record.type)
     if check is None:
         return Flaw("unknown_type", f"type {record.type[:40]!r}; known are {', '.join(_CHECKS)}")
@@ -78,11 +66,31 @@ def take_in(value: bytes | None, at: int, rules: IdentityRules) -> Intake | Flaw
     if isinstance(ts, Flaw):
         return ts
     if record.identities is None and record.profileData is None:
-        return Intake(record, value, ts, NOTHING, ())
+        return Intake(record, raw, ts, NOTHING, ())
     named = name(record, rules)
     if named is None:
         return Flaw("bad_identity", "the values of `identities` are strings or numbers")
-    return Intake(record, value, ts, named, _refused(record.profileData, named))
+    return Intake(record, raw, ts, named, _refused(record.profileData, named))
+
+
+def _decoded(value: bytes | None) -> tuple[Record, bytes] | Flaw:
+    """The record, and the JSON that goes on."""
+    if not value:
+        return Flaw("empty", "the value is null or empty")
+    if len(value) > RECORD_BYTES:
+        return Flaw("too_large", f"{len(value):,} bytes; at most {RECORD_BYTES:,} are allowed")
+    try:
+        if not value.isascii():
+            value.decode()  # fields that nobody reads go on with the record, so they are text as well
+        if b"\\u0000" in value:
+            value = _without_nul(value)
+        return _decode(value), value
+    except msgspec.ValidationError as error:
+        return _flaw_of_shape(value, str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Flaw("not_json", str(error))
+    except RecursionError:
+        return Flaw("too_deep", "nested too deeply to be read")
 
 
 def _refused(properties: dict[str, Any] | None, named: Named) -> tuple[Unusable, ...]:

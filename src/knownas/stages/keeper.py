@@ -49,6 +49,8 @@ class Keeper:
         self._seen: dict[Partition, int] = {}
         self.retake: Callable[[Iterable[Partition]], Awaitable[None]] | None = None
         self.patience = Patience("keeper")
+        self.has_taken = False
+        """Whether Kafka has dealt this worker its partitions, be they none."""
 
     @property
     def holds(self) -> list[Hold]:
@@ -64,6 +66,7 @@ class Keeper:
             taken.update(await self._take(list(tps)))
 
         await self.patience.until_done(attempt, lambda: True)
+        self.has_taken = True
         return taken
 
     async def _take(self, tps: Sequence[Partition]) -> dict[Partition, Hold]:

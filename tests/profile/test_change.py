@@ -1,0 +1,73 @@
+"""What a change message says, literally."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from knownas.nouns import FORMAT, Count, Identity, Profile, Property
+from knownas.profile.change import MESSAGE_BYTES, Before, before, message
+
+NEW = Profile(format=FORMAT, id="p")
+
+
+def _profile(**fields: Any) -> Profile:
+    fields = {"version": 3, "changed": 3, "first_seen": 1, "last_seen": 9} | fields
+    return Profile(format=FORMAT, id="p", **fields)
+
+
+def _told(then: Before, profile: Profile, *, counts: bool = False) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(message(then, profile, 9, counts))
+    return told
+
+
+def test_the_first_message_tells_everything_that_is_there() -> None:
+    told = _told(before(NEW, False), _profile(devices=["d-1"], properties={"Plan": Property("Gold", 9)}))
+    assert told["changed"] == {
+        "type": {"from": None, "to": "anonymous"},
+        "devices": {"from": None, "to": ["d-1"]},
+        "properties.Plan": {"from": None, "to": "Gold"},
+    }
+    assert (told["id"], told["since"], told["version"], told["type"], told["ts"]) == ("p", 0, 3, "anonymous", 9)
+    assert "previousType" not in told
+
+
+def test_a_message_tells_what_differs_from_the_one_before_and_the_previous_type() -> None:
+    then = before(_profile(properties={"Plan": Property("Gold", 1), "n": Property(1, 1), "old": Property(1, 1)}), False)
+    now = _profile(
+        version=5, type="addressable", identities=[Identity("email", "a@x.ie")], guests=["g"],
+        properties={"Plan": Property("Gold", 9), "n": Property(1.0, 9), "old": Property(None, 9)},
+    )  # fmt: skip
+    told = _told(then, now)
+    assert told["changed"] == {
+        "type": {"from": "anonymous", "to": "addressable"},
+        "identities": {"from": {}, "to": {"email": ["a@x.ie"]}},
+        "guests": {"from": [], "to": ["g"]},
+        "properties.n": {"from": 1, "to": 1.0},
+        "properties.old": {"from": 1, "to": None},
+    }
+    assert (told["since"], told["previousType"], told["links"]) == (3, "anonymous", ["g"])
+    assert told["profile"]["properties"] == {"Plan": "Gold", "n": 1.0}
+
+
+def test_counts_are_told_only_where_a_setting_asks_for_it() -> None:
+    now = _profile(events={"A": Count(2, 1, 9)})
+    assert _told(before(_profile(), False), now)["changed"] == {}
+    assert _told(before(_profile(), True), now, counts=True)["changed"] == {"events.A": {"from": None, "to": 2}}
+
+
+def test_the_time_of_a_property_alone_is_no_difference() -> None:
+    early, late = _profile(properties={"Plan": Property("Gold", 1)}), _profile(properties={"Plan": Property("Gold", 9)})
+    assert before(early, False).mark == before(late, False).mark
+    one, true = _profile(properties={"n": Property(1, 1)}), _profile(properties={"n": Property(True, 1)})
+    assert before(one, False).mark != before(true, False).mark
+
+
+def test_a_profile_too_large_for_a_message_is_told_shorter() -> None:
+    large = {f"p{n}": Property(["x" * 500] * 100, 1) for n in range(30)}
+    encoded = message(before(NEW, False), _profile(properties=large), 9, False)
+    told = json.loads(encoded)
+    assert len(encoded) < MESSAGE_BYTES
+    assert told["truncated"] is True
+    assert told["changed"]["properties.p7"] is None
+    assert told["profile"]["id"] == "p"
