@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from knownas.nouns import FORMAT, Count, Identity, Profile, Property
+import pytest
+
+from knownas.nouns import FORMAT, Count, Identity, Profile, Property, Source
 from knownas.profile.change import MESSAGE_BYTES, Before, before, message
+from knownas.profile.fold import Arrived, Carried, Fold
 
 NEW = Profile(format=FORMAT, id="p")
 
@@ -56,11 +59,14 @@ def test_counts_are_told_only_where_a_setting_asks_for_it() -> None:
     assert _told(before(_profile(), True), now, counts=True)["changed"] == {"events.A": {"from": None, "to": 2}}
 
 
-def test_the_time_of_a_property_alone_is_no_difference() -> None:
-    early, late = _profile(properties={"Plan": Property("Gold", 1)}), _profile(properties={"Plan": Property("Gold", 9)})
-    assert before(early, False).mark == before(late, False).mark
-    one, true = _profile(properties={"n": Property(1, 1)}), _profile(properties={"n": Property(True, 1)})
-    assert before(one, False).mark != before(true, False).mark
+@pytest.mark.parametrize(("then", "now", "differs"), [("Gold", "Gold", False), (1, True, True), (1, 1.0, True)])
+def test_setting_what_is_there_already_publishes_nothing(then: Any, now: Any, differs: bool) -> None:
+    fold = Fold({}, {})
+    for offset, value in enumerate((then, now)):
+        record = Carried(type="profile", profileData={"it": value})
+        fold.add(Arrived(profile="p", source=Source("events", 0, offset, 0), at=1, ts=offset, record=record), b"")
+    (profile,) = fold.result().profiles.values()
+    assert (profile.version, profile.changed) == (2, 2 if differs else 1)
 
 
 def test_a_profile_too_large_for_a_message_is_told_shorter() -> None:

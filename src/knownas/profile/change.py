@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
 import orjson
 
 from knownas.nouns import Profile, Timestamp
@@ -20,21 +19,19 @@ MESSAGE_BYTES = 900_000
 
 
 class Before(NamedTuple):
-    """A profile as it was published last: what a change is compared with. `mark` is equal where nothing differs."""
+    """A profile as it was published last: what a change is told against."""
 
     changed: int
     facts: dict[str, Any]
     properties: dict[str, Any]
     counts: dict[str, int]
-    mark: bytes
 
 
 def before(profile: Profile, with_counts: bool) -> Before:
     """Remember a profile before a record changes it."""
     counts = {name: count.count for name, count in profile.events.items()} if with_counts else {}
     facts, properties = (facts_about(profile), values(profile)) if profile.version else ({}, {})
-    mark = msgspec.msgpack.encode((facts, properties, counts))
-    return Before(profile.changed, facts, properties, counts, mark)
+    return Before(profile.changed, facts, properties, counts)
 
 
 def message(then: Before, profile: Profile, ts: Timestamp, with_counts: bool) -> bytes:

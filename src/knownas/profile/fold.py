@@ -30,6 +30,7 @@ from knownas.nouns import (
 from knownas.profile.change import Before, before, message
 from knownas.profile.properties import change
 from knownas.profile.types import PURCHASE, reachable, type_of
+from knownas.profile.view import values
 
 CUSTOM_PROPERTIES: Final = 256
 EVENT_NAMES: Final = 512
@@ -198,7 +199,9 @@ class Fold:
     def _change(self, profile: Profile, arrived: Arrived) -> None:
         if profile.id in self._dirty:
             self._render(profile.id)
-        then = before(profile, self._publish_counts)
+        if profile.id not in self._then:
+            self._then[profile.id] = before(profile, self._publish_counts)
+        mark_before = self._mark(profile, arrived)
         kind_before = _kind(profile)
         events_before = _events_total(profile) if arrived.guestOf else 0
         profile.version += 1
@@ -216,10 +219,26 @@ class Fold:
         if kind != kind_before:
             self._tally(kind_before, -1)
             self._tally(kind, 1)
-        if before(profile, self._publish_counts).mark != then.mark:
-            self._then.setdefault(profile.id, then)
+        if self._mark(profile, arrived) != mark_before:
             profile.changed = profile.version
             self._dirty[profile.id] = arrived.ts
+
+    def _mark(self, profile: Profile, arrived: Arrived) -> tuple[Any, ...]:
+        """What a change is recognized by. Lists only grow; properties are looked at where the record may set any, as
+        bytes, in which `1`, `1.0` and `true` differ."""
+        if not profile.version:
+            return ()
+        sets = arrived.sets or (arrived.record is not None and arrived.record.profileData)
+        return (
+            profile.type,
+            reachable(profile),
+            len(profile.identities) + profile.identities_more,
+            len(profile.devices) + profile.devices_more,
+            len(profile.guests) + profile.guests_more,
+            profile.guest_of,
+            msgspec.msgpack.encode(values(profile)) if sets else b"",
+            _events_total(profile) if self._publish_counts else 0,
+        )
 
     def _identify(self, profile: Profile, arrived: Arrived) -> None:
         device = arrived.binds

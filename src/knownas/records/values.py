@@ -6,8 +6,8 @@ fit into 64 bits, 32 levels of nesting.
 
 from __future__ import annotations
 
-import math
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 KEY_BYTES: Final = 120
@@ -22,9 +22,13 @@ _PLACEHOLDERS: Final = frozenset({
     "unknown",
 })  # fmt: skip
 _ZEROS_OR_DASHES: Final = re.compile(r"[0-]*")
+_HARMLESS: Final = frozenset({str, bool, float, type(None)})
+"""What needs no look: a float that JSON gave is finite."""
+
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 
+@lru_cache(maxsize=65_536)
 def is_junk(text: str) -> bool:
     """Whether a string stands for "nothing" rather than for somebody, quoted or not, in any case."""
     bare = text.strip().strip("\"'").strip().casefold()
@@ -39,15 +43,16 @@ def longer_than(text: str, limit_bytes: int) -> bool:
 def flaw_in(value: Any, depth: int = 1) -> str | None:
     """The rejection reason for something no JSON reader downstream should meet, or None."""
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind in _HARMLESS:
         return None
     if kind is int:
         return None if _INT_MIN <= value <= _INT_MAX else "number_out_of_range"
-    if kind is float:
-        return None if math.isfinite(value) else "number_out_of_range"
     if depth >= NESTING:
         return "too_deep"
-    for item in value.values() if kind is dict else value:
+    items = value.values() if kind is dict else value
+    if _HARMLESS.issuperset(map(type, items)):
+        return None
+    for item in items:
         flaw = flaw_in(item, depth + 1)
         if flaw is not None:
             return flaw
