@@ -60,7 +60,7 @@ class Hold(Protocol):
 
 
 class Keeper(Protocol):
-    """Gives out the right to process partitions. Called on the app's loop, never twice at the same time."""
+    """Gives out the right to process partitions. Called on the app's loop, one call at a time."""
 
     async def take(self, tps: set[TP]) -> Mapping[TP, Hold]:
         """Take these partitions anew: a fresh hold for each. Waits while the store is away; raises to end the process.
@@ -109,8 +109,8 @@ class RecordsGone(CannotStart):
     def __init__(self, tp: TP, wanted: int, first: int, end: int) -> None:
         """Name the partition, the offset that comes next and the range that Kafka has."""
         super().__init__(
-            f"{tp.topic}[{tp.partition}]: records are gone. Offset {wanted} comes next, Kafka holds {first} to {end}. "
-            "`knownas rebuild` makes the store anew from what Kafka holds."
+            f"records are gone: {tp.topic}[{tp.partition}] goes on at {wanted}, and Kafka holds {first} to {end}. "
+            "Point KNOWNAS_KAFKA and KNOWNAS_REDIS to a pair that belongs together, or empty both and start anew"
         )
 
 
@@ -298,16 +298,16 @@ class PollConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Take all assigned partitions and seek them. Returns only if that was done: Faust then resumes flow."""
-        if not await self._take():
+        if not await self._take(self._assigned, self._revoked):
             await asyncio.Event().wait()  # until the rebalance, or the end of the process, that came in between
 
     async def retake(self, tps: Iterable[TP]) -> None:
         """Take anew what a stage was refused though it is still assigned; records come again from the position."""
-        refused = self._holds.keys() & set(tps)
+        refused, revoked = self._holds.keys() & set(tps), self._revoked
         for tp in refused:
             self._holds[tp].alive = False
-        if refused:
-            await self._take(refused)
+        if refused and not revoked.is_set():  # or a stage would wait for the very revocation that waits for stages
+            await self._take(refused, revoked)
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, int | None]:
         """The group's committed offsets, None where there is none: a keeper compares them with its positions."""
@@ -323,26 +323,27 @@ class PollConsumer(driver.Consumer):
         """End all holds; returns those that were alive, whose positions are still true."""
         self._revoked.set()
         self.stop_flow()
-        held = {tp: hold for tp, hold in self._holds.items() if hold.alive}
-        try:
-            if self._holds:
-                await asyncio.wait_for(self.app.keeper.drop(set(self._holds)), DROP_TIMEOUT_S)
-        except TimeoutError:
-            self.log.warning("Stages did not finish within %s s; what they hold is repeated", DROP_TIMEOUT_S)
-        finally:
-            self._end(self._holds)
-            self._holds = {}
+        async with self._take_lock:
+            held = {tp: hold for tp, hold in self._holds.items() if hold.alive}
+            try:
+                if self._holds:
+                    await asyncio.wait_for(self.app.keeper.drop(set(self._holds)), DROP_TIMEOUT_S)
+            except TimeoutError:
+                self.log.warning("Stages did not finish within %s s; what they hold is repeated", DROP_TIMEOUT_S)
+            finally:
+                self._end(self._holds)
+                self._holds = {}
         return held
 
-    async def _take(self, tps: set[TP] | None = None) -> bool:
-        """Take these partitions, by default all, and seek them; False if that was overtaken by a revocation."""
+    async def _take(self, tps: set[TP], revoked: asyncio.Event) -> bool:
+        """Take these partitions and seek them; False if that was overtaken by a revocation."""
         async with self._take_lock:
-            revoked = self._revoked
-            wanted = self._assigned if tps is None else self._assigned & tps
-            holds = await self._unless(revoked, self.app.keeper.take(set(wanted)))
+            if revoked.is_set():
+                return False
+            holds = await self._unless(revoked, self.app.keeper.take(set(tps)))
             if holds is None:
                 return False
-            assert holds.keys() == wanted, f"took {wanted}, got holds for {set(holds)}"
+            assert holds.keys() == tps, f"took {tps}, got holds for {set(holds)}"
             self._end({tp: self._holds[tp] for tp in holds if tp in self._holds})
             self._holds.update(holds)
             await self._thread.place(holds)
@@ -356,7 +357,8 @@ class PollConsumer(driver.Consumer):
         finally:
             revocation.cancel()
             taking.cancel()
-        if not taking.done():
+            await asyncio.wait({taking}, timeout=DROP_TIMEOUT_S)
+        if taking.cancelled() or not taking.done():
             return None
         if failed := taking.exception():
             await self.app.crash(failed)
@@ -515,7 +517,7 @@ class PollApp(faust.App):
             "reply_create_topic": False,
             "stream_wait_empty": False,
             "table_standby_replicas": 0,  # round robin deals the partitions: there are no tables to be near to
-            # Never filled, as a topic has one message waiting at most: at a full one Faust would pause and sleep a second.
+            # Never full, as a topic has one message waiting at most: at a full one Faust would sleep a whole second.
             "stream_buffer_maxsize": 64,
             "TableManager": PollTables,
         }
@@ -543,9 +545,11 @@ class PollApp(faust.App):
 
     async def on_stop(self) -> None:
         """Leave the partitions in order before Faust cancels the agents."""
-        if self._consumer is not None:
-            await self._consumer.leave()
-        await super().on_stop()
+        try:
+            if self._consumer is not None:
+                await self._consumer.leave()
+        finally:
+            await super().on_stop()
 
 
 def _set(kafka: Any, **attribute: Any) -> None:

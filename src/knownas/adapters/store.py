@@ -59,7 +59,7 @@ class RedisSourceStore:
         return holds
 
     async def load(self, wanted: Sequence[Wanted]) -> list[Known | None]:
-        """Facts and owners of all chunks of a poll, in one round trip; None where the hold is refused."""
+        """The facts of each chunk and the owners of the whole poll, in one round trip; None where refused."""
         identities = {identity for want in wanted for identity in want.identities}
         commands = [_held(self._at(want.hold)) for want in wanted]
         for want in wanted:

@@ -89,6 +89,9 @@ class Keeper:
             outboxes = await self._shards.take(shards) if shards else {}
             taken.update({short: hold for short, (hold, _) in outboxes.items()})
             holds = {tp: taken[self._short(tp)] for tp in tps}
+            if any(hold.position > bounds[tp][1] for tp, hold in holds.items()):
+                # Asked before the take, so another worker may have gone on meanwhile: ask again before refusing.
+                bounds = await self._log.bounds(tps)
             for tp, hold in holds.items():
                 self._check(tp, hold.position, bounds[tp], committed.get(tp, 0))
         except BaseException:

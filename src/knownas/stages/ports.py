@@ -85,7 +85,7 @@ class SourceStore(Protocol):
         """Whether each hold's token and position are what the store has."""
 
     async def load(self, wanted: Sequence[Wanted]) -> list[Known | None]:
-        """Facts and owners of all chunks of a poll, in one round trip."""
+        """The facts of each chunk and the owners of the whole poll, in one round trip."""
 
     async def owners(self, identities: Collection[Identity]) -> dict[Identity, Owner | None]:
         """The owner rows of identities as they are now."""

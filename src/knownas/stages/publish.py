@@ -45,6 +45,8 @@ class Publishers:
         self._store, self._outlet_for, self._layout = store, outlet_for, layout
         self._meter, self._refused, self._linger, self._gap = meter, refused, linger_seconds, gap
         self._of: dict[int, Publisher] = {}
+        self.retaking: set[asyncio.Task[None]] = set()
+        """Tasks that take a shard again after its publisher was fenced; the loop itself would not keep them alive."""
         self.patience = Patience("publish")
 
     @property
@@ -99,7 +101,9 @@ class Publishers:
             self._meter.count("fenced_publishers")
             hold.drop()
             # Taking the shard again ends this publisher, so that must not wait for itself.
-            asyncio.get_running_loop().create_task(self._refused([hold]))
+            retaking = asyncio.create_task(self._refused([hold]))
+            self.retaking.add(retaking)
+            retaking.add_done_callback(self.retaking.discard)
 
     async def _publish(self, publisher: Publisher) -> None:
         hold, outlet = publisher.hold, publisher.outlet

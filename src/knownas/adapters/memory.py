@@ -1,0 +1,393 @@
+"""In-memory twins of Kafka and the store, behind the same ports, for tests that stop, cut and kill between any two steps.
+
+Every call awaits `Weather.step` before its effect, and may fail there or after the effect (a lost answer). What the
+scripts do in one piece is one piece here. Values are kept as bytes, so nothing is shared with the caller.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from knownas.adapters.reader import read_profile
+from knownas.adapters.store import encode
+from knownas.errors import Refused, WorldFault
+from knownas.identity.decide import Claim, Known, Plan
+from knownas.identity.facts import Facts, trimmed
+from knownas.nouns import Fact, Identity, Outcome, Owner, Profile
+from knownas.profile.fold import Folded
+from knownas.stages.hold import Hold, ShardHold, SourceHold
+from knownas.stages.ports import Batches, Element, Message, Partition, Shares, Wanted
+
+_read_facts = msgspec.msgpack.Decoder(tuple[Fact, ...]).decode
+
+
+class Weather(Protocol):
+    """What the world does to one worker."""
+
+    async def step(self, name: str) -> None:
+        """Wait until the call may take effect; may raise `WorldFault`: it had none."""
+
+    def answered(self, name: str) -> bool:
+        """Whether the answer to a call that took effect arrives."""
+
+    def fate(self) -> str:
+        """What becomes of a batch: `sent`, `unanswered` (sent, but the sender learns of a failure), `lost`, `late`."""
+
+
+@dataclass
+class At:
+    """What the store holds of one partition or shard beside its data."""
+
+    token: str = ""
+    pos: int | None = None
+    origins: dict[str, int] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    watermarks: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass
+class MemoryStore:
+    """What the store holds."""
+
+    at: dict[Partition, At] = field(default_factory=lambda: defaultdict(At))
+    facts: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    owners: dict[Identity, Owner] = field(default_factory=dict)
+    profiles: dict[str, bytes] = field(default_factory=dict)
+    timelines: dict[str, list[bytes]] = field(default_factory=dict)
+    overflow: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+    outboxes: dict[int, list[Element]] = field(default_factory=lambda: defaultdict(list))
+    tokens: int = 0
+
+    def holds(self, hold: Hold) -> bool:
+        """Whether a hold's token and position are the stored ones."""
+        at = self.at[hold.topic, hold.partition]
+        return (at.token, at.pos) == (hold.token, hold.position)
+
+    def token(self) -> str:
+        """A token that never was."""
+        self.tokens += 1
+        return f"token {self.tokens}"
+
+    def take(self, partition: Partition, first: int) -> At:
+        """Write a fresh token; start at `first` where there is no position."""
+        at = self.at[partition]
+        at.token = self.token()
+        if at.pos is None:
+            at.pos = first
+        return at
+
+
+class _Calls:
+    """A connection of one worker."""
+
+    def __init__(self, store: MemoryStore, weather: Weather) -> None:
+        self._store, self._weather = store, weather
+
+    def _answer(self, name: str) -> None:
+        if not self._weather.answered(name):
+            raise WorldFault("the store does not answer")
+
+    async def positions(self, partitions: Sequence[Partition]) -> list[int | None]:
+        """The stored positions."""
+        await self._weather.step("store.positions")
+        return [self._store.at[partition].pos for partition in partitions]
+
+
+class MemorySourceStore(_Calls):
+    """`ports.SourceStore` in memory."""
+
+    async def take(self, first: Mapping[Partition, int]) -> dict[Partition, SourceHold]:
+        """Write fresh tokens and read."""
+        await self._weather.step("source.take")
+        holds = {}
+        for partition, position in first.items():
+            at = self._store.take(partition, position)
+            assert at.pos is not None
+            holds[partition] = SourceHold(*partition, at.token, at.pos, at.pos)
+            holds[partition].origins, holds[partition].outcomes = dict(at.origins), dict(at.outcomes)
+        self._answer("source.take")
+        return holds
+
+    async def held(self, holds: Sequence[SourceHold]) -> list[bool]:
+        """Whether each hold still holds."""
+        await self._weather.step("source.held")
+        return [self._store.holds(hold) for hold in holds]
+
+    async def load(self, wanted: Sequence[Wanted]) -> list[Known | None]:
+        """Facts and owners as they are now."""
+        await self._weather.step("source.load")
+        owners = {identity: self._store.owners.get(identity) for want in wanted for identity in want.identities}
+        return [self._known(want, owners) if self._store.holds(want.hold) else None for want in wanted]
+
+    def _known(self, want: Wanted, owners: dict[Identity, Owner | None]) -> Known:
+        stored, partition = self._store.facts, want.hold.partition
+        facts: dict[str, Facts] = {d: _read_facts(stored.get((partition, d), b"\x90")) for d in want.devices}
+        return Known(facts, owners, want.hold.outcomes, want.hold.origins)
+
+    async def owners(self, identities: Collection[Identity]) -> dict[Identity, Owner | None]:
+        """Owners as they are now."""
+        await self._weather.step("source.owners")
+        return {identity: self._store.owners.get(identity) for identity in identities}
+
+    async def claim(self, claims: Sequence[Claim]) -> int:
+        """Claim in order, up to the first record whose assumptions do not hold."""
+        await self._weather.step("source.claim")
+        owners, written = self._store.owners, 0
+        for claim in claims:
+            if any(owners.get(identity) != assumed for identity, assumed, _ in claim.identities):
+                break
+            owners.update({identity: new for identity, _, new in claim.identities if new is not None})
+            written += 1
+        self._answer("source.claim")
+        return written
+
+    async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> list[bool]:
+        """Facts, outcomes and the positions the chunks start at."""
+        writes = []
+        for hold, plan, after in chunks:
+            beyond = {offset: outcome for offset, outcome in hold.outcomes.items() if offset >= after}
+            writes.append((hold, plan.facts, beyond | plan.outcomes))
+        return await self._write("source.commit", writes)
+
+    async def advance(self, holds: Sequence[SourceHold]) -> list[bool]:
+        """Positions alone."""
+        return await self._write("source.advance", [(hold, {}, hold.outcomes) for hold in holds])
+
+    async def _write(
+        self, name: str, writes: Sequence[tuple[SourceHold, dict[str, Facts], dict[int, Outcome]]]
+    ) -> list[bool]:
+        done = [(hold.done, dict(hold.origins)) for hold, _, _ in writes]
+        await self._weather.step(name)
+        accepted = []
+        for (hold, facts, outcomes), (position, origins) in zip(writes, done, strict=True):
+            accepted.append(self._store.holds(hold))
+            if accepted[-1]:
+                at = self._store.at[hold.topic, hold.partition]
+                at.pos, at.origins, at.outcomes = position, origins, dict(outcomes)
+                for device, its_facts in facts.items():
+                    self._store.facts[hold.partition, device] = encode(trimmed(its_facts, position))
+        self._answer(name)
+        for (hold, _, outcomes), (position, _), ok in zip(writes, done, accepted, strict=True):
+            if ok:
+                hold.position, hold.outcomes = position, outcomes
+        return accepted
+
+
+class MemoryShardStore(_Calls):
+    """`ports.ShardStore` in memory."""
+
+    def __init__(self, store: MemoryStore, weather: Weather, timeline_entries: int) -> None:
+        super().__init__(store, weather)
+        self._cap = timeline_entries
+
+    async def take(self, first: Mapping[Partition, int]) -> dict[Partition, tuple[ShardHold, list[Element]]]:
+        """Write fresh tokens, then read, outboxes too."""
+        await self._weather.step("shard.take")
+        taken = {}
+        for partition, position in first.items():
+            at = self._store.take(partition, position)
+            assert at.pos is not None
+            hold = ShardHold(*partition, at.token, at.pos, at.pos)
+            hold.watermarks = dict(at.watermarks)
+            taken[partition] = hold, list(self._store.outboxes[partition[1]])
+        self._answer("shard.take")
+        return taken
+
+    async def held(self, holds: Sequence[ShardHold]) -> list[bool]:
+        """Whether each hold still holds."""
+        await self._weather.step("shard.held")
+        return [self._store.holds(hold) for hold in holds]
+
+    async def has_token(self, hold: ShardHold) -> bool:
+        """Whether the token is still the hold's."""
+        await self._weather.step("shard.has_token")
+        return self._store.at[hold.topic, hold.partition].token == hold.token
+
+    async def load(self, shares: Sequence[Shares]) -> list[dict[str, Profile] | None]:
+        """Profiles as they are now."""
+        await self._weather.step("shard.load")
+        stored = self._store.profiles
+        return [
+            {p: read_profile(stored[p]) for p in share.profiles if p in stored}
+            if self._store.holds(share.hold)
+            else None
+            for share in shares
+        ]
+
+    async def devices_beyond(self, asked: Sequence[tuple[ShardHold, str, str]]) -> set[tuple[str, str]]:
+        """Which pairs are in overflow lists."""
+        await self._weather.step("shard.devices_beyond")
+        lists = self._store.overflow
+        return {(profile, d) for _, profile, d in asked if d in lists.get((profile, "devices"), {})}
+
+    async def commit(self, chunks: Sequence[tuple[ShardHold, Folded, int, Element]]) -> list[bool]:
+        """Everything of each chunk, all or nothing."""
+        writes = [(hold, _frozen(folded), after, element, hold.published) for hold, folded, after, element in chunks]
+        await self._weather.step("shard.commit")
+        accepted = [self._write(*write) for write in writes]
+        self._answer("shard.commit")
+        for (hold, folded, after, _), (_, _, _, _, trim), ok in zip(chunks, writes, accepted, strict=True):
+            if ok:
+                hold.position = hold.done = after
+                hold.watermarks = folded.watermarks
+                hold.published -= trim
+        return accepted
+
+    async def trim(self, holds: Sequence[ShardHold]) -> list[bool]:
+        """Published outbox elements alone."""
+        nothing = Folded({}, {}, {}, {}, [], [], [], [], 0)
+        return await self.commit([(h, nothing._replace(watermarks=h.watermarks), h.position, []) for h in holds])
+
+    def _write(self, hold: ShardHold, written: _Frozen, after: int, element: Element, trim: int) -> bool:
+        store = self._store
+        if not store.holds(hold):
+            return False
+        store.profiles.update(written.profiles)
+        for profile, entries in written.timelines.items():
+            store.timelines[profile] = (store.timelines.get(profile, []) + entries)[-self._cap :]
+        for name, amount in written.folded.counters.items():
+            store.counters[name] = store.counters.get(name, 0) + amount
+        for profile, what, place, text in written.folded.overflow:
+            store.overflow.setdefault((profile, what), {})[text] = place
+        outbox = store.outboxes[hold.partition]
+        outbox[:] = outbox[trim:] + ([element] if element else [])
+        at = store.at[hold.topic, hold.partition]
+        at.pos, at.watermarks = after, dict(written.folded.watermarks)
+        return True
+
+
+class _Frozen(NamedTuple):
+    folded: Folded
+    profiles: dict[str, bytes]
+    timelines: dict[str, list[bytes]]
+
+
+def _frozen(folded: Folded) -> _Frozen:
+    """What a commit sends, as it is now: later changes in place are not part of it."""
+    profiles = {key: encode(profile) for key, profile in folded.profiles.items()}
+    timelines = {key: [encode(entry) for entry in entries] for key, entries in folded.timelines.items()}
+    return _Frozen(folded._replace(counters=dict(folded.counters)), profiles, timelines)
+
+
+class LogEntry(NamedTuple):
+    """A record as aiokafka gives it."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass
+class MemoryKafka:
+    """Topics, the epochs of transactional ids, and the offsets a group has committed."""
+
+    logs: dict[Partition, list[LogEntry]] = field(default_factory=lambda: defaultdict(list))
+    epochs: dict[str, int] = field(default_factory=dict)
+    offsets: dict[Partition, int] = field(default_factory=dict)
+    now: int = 0
+    on_its_way: list[tuple[Partition, list[Message]]] = field(default_factory=list)
+    """Batches that their sender has given up and that arrive late."""
+
+    def append(self, target: Partition, messages: Sequence[Message]) -> None:
+        """Put messages at the end of a partition."""
+        log = self.logs[target]
+        for message in messages:
+            at = self.now if message.at is None else message.at
+            log.append(LogEntry(len(log), at, message.key, message.value, tuple(message.headers)))
+
+    def arrive(self) -> None:
+        """Let the oldest late batch arrive."""
+        if self.on_its_way:
+            self.append(*self.on_its_way.pop(0))
+
+
+class MemoryLog:
+    """`ports.Log` in memory."""
+
+    def __init__(self, kafka: MemoryKafka) -> None:
+        self._kafka = kafka
+
+    async def committed(self, group: str, partitions: Sequence[Partition]) -> dict[Partition, int]:  # noqa: ARG002
+        """The committed offsets."""
+        return {tp: self._kafka.offsets[tp] for tp in partitions if tp in self._kafka.offsets}
+
+    async def bounds(self, partitions: Collection[Partition]) -> dict[Partition, tuple[int, int]]:
+        """Everything is kept."""
+        return {tp: (0, len(self._kafka.logs[tp])) for tp in partitions}
+
+
+class MemoryOutlet:
+    """`ports.Outlet` in memory: batches of a round go out in turn; nothing follows a failed one to its partition."""
+
+    def __init__(self, kafka: MemoryKafka, weather: Weather, transactional_id: str | None = None) -> None:
+        self._kafka, self._weather, self._id = kafka, weather, transactional_id
+        self._epoch: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a producer."""
+        return self._epoch is not None
+
+    async def open(self) -> None:
+        """Fence all earlier outlets of the id."""
+        if self._epoch is not None:
+            return
+        await self._weather.step("outlet.open")
+        self._epoch = 0
+        if self._id is not None:
+            self._epoch = self._kafka.epochs[self._id] = self._kafka.epochs.get(self._id, 0) + 1
+
+    async def close(self) -> None:
+        """Forget the producer."""
+        self._epoch = None
+
+    async def send(self, batches: Batches) -> None:
+        """Send everything; a failure closes the outlet."""
+        if not batches:
+            return
+        await self.open()
+        try:
+            if self._id is None:
+                await self._send_in_turn({target: list(messages) for target, messages in batches.items()})
+            else:
+                await self._transact(batches)
+        except (WorldFault, Refused):
+            self._epoch = None
+            raise
+
+    async def _send_in_turn(self, batches: dict[Partition, list[Message]]) -> None:
+        failed = False
+        for target, messages in batches.items():
+            for half in (messages[: len(messages) // 2], messages[len(messages) // 2 :]):
+                if not half:
+                    continue
+                await self._weather.step("outlet.send")
+                fate = self._weather.fate()
+                if fate == "late":
+                    self._kafka.on_its_way.append((target, half))
+                elif fate != "lost":
+                    self._kafka.append(target, half)
+                if fate != "sent":
+                    failed = True
+                    break
+        if failed:
+            raise WorldFault("Kafka does not answer")
+
+    async def _transact(self, batches: Batches) -> None:
+        await self._weather.step("outlet.transact")
+        if self._epoch != self._kafka.epochs[self._id or ""]:
+            raise Refused("a newer producer of this shard is at work")
+        fate = self._weather.fate()
+        if fate in ("sent", "unanswered"):
+            for target, messages in batches.items():
+                self._kafka.append(target, list(messages))
+        if fate != "sent":
+            raise WorldFault("Kafka does not answer")

@@ -1,0 +1,130 @@
+"""What the simulated system holds and has sent, against what the plain model says, to the byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from knownas.identity.facts import KEPT
+from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, UPDATES, LedgerRow, Source
+from knownas.plain import LogRecord, find_order, run
+from tests.simulation.world import TIMELINE_ENTRIES, World
+
+encode = msgspec.msgpack.Encoder().encode
+_read_row = msgspec.json.Decoder(LedgerRow).decode
+
+
+class _Sourced(msgspec.Struct):
+    source: Source
+
+
+_read_source = msgspec.json.Decoder(_Sourced).decode
+
+
+def differences(world: World) -> list[str]:
+    """Feed the model in the order that the simulated Kafka recorded, and name everything that differs."""
+    setting, found = world.setting, []
+    logs = {
+        (topic, number): [LogRecord(*entry) for entry in world.kafka.logs[world.layout.name(topic), number]]
+        for topic in (EVENTS, UPDATES)
+        for number in range(setting.partitions)
+    }
+    rows = {(row.position, row.index): row for row in map(_read_row, _values(world, LEDGER))}
+    messages = {
+        shard: [
+            _read_source(entry.value or b"").source for entry in world.kafka.logs[world.layout.name(RESOLVED), shard]
+        ]
+        for shard in range(setting.shards)
+    }
+    answer = run(logs, setting, find_order(logs, rows.values(), setting), messages)
+    decisions = answer.decisions
+    found += [f"no copy of {copy.origin}" for copy in decisions.missing()]
+    found += [f"message {source} is unknown to the model" for source in answer.unknown]
+    found += [f"message {source} was never sent" for source in answer.absent]
+    wanted_rows = [*decisions.rows, *(row for shard in answer.shards for row in shard.rows)]
+    found += _differing("ledger row", rows, {(row.position, row.index): row for row in wanted_rows})
+    owners = {setting.names.identity(identity): owner for identity, owner in world.store.owners.items()}
+    found += _differing("owner of", owners, decisions.owners)
+    facts = {device: list(msgspec.msgpack.decode(raw))[-KEPT:] for (_, device), raw in world.store.facts.items()}
+    found += _differing("facts of", facts, {device: f[-KEPT:] for device, f in decisions.facts.items() if f})
+    return found + _stage_2(world, answer)
+
+
+def _stage_2(world: World, answer: Any) -> list[str]:
+    found, store = [], world.store
+    profiles: dict[str, bytes] = {}
+    timelines: dict[str, list[bytes]] = {}
+    published: dict[str, Any] = {}
+    overflow: dict[tuple[str, str], dict[str, int]] = {}
+    counters: dict[str, int] = {}
+    for shard in answer.shards:
+        profiles |= {key: encode(profile) for key, profile in shard.profiles.items()}
+        timelines |= {key: [encode(e) for e in es[-TIMELINE_ENTRIES:]] for key, es in shard.timelines.items()}
+        overflow |= {key: {text: place for place, text in enumerate(ts, 100)} for key, ts in shard.overflow.items()}
+        published |= shard.published
+        for name, count in shard.counters().items():
+            counters[name] = counters.get(name, 0) + count
+    found += _differing("profile", store.profiles, profiles)
+    found += _differing("timeline of", store.timelines, timelines)
+    found += _differing("overflow", store.overflow, overflow)
+    found += _differing("counter", _not_zero(store.counters), _not_zero(counters))
+    found += _differing("published", _newest(world), published)
+    found += _gaps(world)
+    rejections = [*answer.decisions.rejections, *(r for shard in answer.shards for r in shard.rejections)]
+    return found + _differing(
+        "rejection", _rejected(world), {tuple(r.position): (r.reason, r.value) for r in rejections}
+    )
+
+
+def _newest(world: World) -> dict[str, Any]:
+    newest = {}
+    for value in _values(world, CHANGED):
+        told = orjson.loads(value)
+        newest[told["id"]] = {name: told[name] for name in ("profile", "version", "type")}
+    return newest
+
+
+def _gaps(world: World) -> list[str]:
+    """A consumer sees every change: none begins after the version it has seen."""
+    seen: dict[str, int] = {}
+    found = []
+    for value in _values(world, CHANGED):
+        told = orjson.loads(value)
+        if told["since"] > seen.get(told["id"], 0):
+            found.append(f"change of {told['id']} since {told['since']} after {seen.get(told['id'], 0)}")
+        seen[told["id"]] = max(told["version"], seen.get(told["id"], 0))
+    return found
+
+
+def _rejected(world: World) -> dict[Any, Any]:
+    found = {}
+    for number in range(world.setting.partitions):
+        for entry in world.kafka.logs[world.layout.name(REJECTED), number]:
+            said = dict(entry.headers)
+            topic = world.layout.short(said["topic"].decode())
+            found[topic, int(said["partition"]), int(said["offset"])] = said["reason"].decode(), entry.value
+    return found
+
+
+def _values(world: World, topic: str) -> list[bytes]:
+    name = world.layout.name(topic)
+    partitions = sorted(tp for tp in world.kafka.logs if tp[0] == name)
+    return [entry.value or b"" for tp in partitions for entry in world.kafka.logs[tp]]
+
+
+def _not_zero(counters: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counters.items() if count}
+
+
+def _differing(what: str, real: dict[Any, Any], model: dict[Any, Any]) -> list[str]:
+    return [
+        f"{what} {key}:\n    real  {_said(real.get(key))}\n    model {_said(model.get(key))}"
+        for key in dict.fromkeys([*real, *model])
+        if encode(real.get(key)) != encode(model.get(key))
+    ]
+
+
+def _said(value: Any) -> Any:
+    return msgspec.msgpack.decode(value) if isinstance(value, bytes) else value
