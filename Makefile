@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check lock clean
+.PHONY: setup demo test mutate check lock clean
 
 setup: $(READY)
 
@@ -13,6 +13,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/pytest $(ARGS)
+
+mutate: $(READY)
+	@$(BIN)/python tools/mutate.py $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""In-memory twins of Kafka and the store, behind the same ports, for tests that stop, cut and kill between any two steps.
+"""In-memory twins of Kafka and the store behind the same ports: tests stop, cut and kill between any two steps.
 
 Every call awaits `Weather.step` before its effect, and may fail there or after the effect (a lost answer). What the
 scripts do in one piece is one piece here. Values are kept as bytes, so nothing is shared with the caller.
@@ -369,7 +369,7 @@ class MemoryOutlet:
             for half in (messages[: len(messages) // 2], messages[len(messages) // 2 :]):
                 if not half:
                     continue
-                await self._weather.step("outlet.send")
+                await self._weather.step(f"outlet.send {target[0]}")
                 fate = self._weather.fate()
                 if fate == "late":
                     self._kafka.on_its_way.append((target, half))

@@ -1,0 +1,198 @@
+"""Break each rule of the protocol in turn and see which tests notice: `make mutate`. A survivor is a failure.
+
+Each mutant is a small edit of a copy of the tree; the tests that guard the rule run on the copy. The simulation's
+schedules are seeded, so the same mutant is caught by the same history.
+"""
+
+# ruff: noqa: E501 (an edit is quoted as it stands)
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+HISTORIES = "800"
+SIMULATION, STAGES, STORES = ("tests/simulation",), ("tests/stages",), ("tests/contracts",)
+CORE = ("tests/plain", "tests/identity", "tests/laws")
+TIMEOUT_SECONDS = 240
+
+
+class Mutant(NamedTuple):
+    """A broken rule: pairs of what stands in a file and what is put there instead."""
+
+    rule: str
+    file: str
+    edits: tuple[tuple[str, str], ...]
+    tests: tuple[str, ...]
+
+
+def mutant(rule: str, file: str, *edits: tuple[str, str], tests: tuple[str, ...] = SIMULATION) -> Mutant:
+    """A mutant; the simulation guards it unless said otherwise."""
+    return Mutant(rule, f"src/knownas/{file}", edits, tests)
+
+
+MUTANTS = [
+    # Stage 1: the order of effects
+    mutant(
+        "sends before it commits", "stages/resolve.py",
+        ('        works = await self._commit(works)\n        await self._gap("resolve.committed")\n', ""),
+        ('        await self._gap("resolve.sent")\n',
+         '        await self._gap("resolve.sent")\n        works = await self._commit(works)\n'),
+        tests=STAGES,
+    ),
+    mutant("sends for a refused chunk", "stages/resolve.py", ("                work.hold.drop()\n        return", "                pass\n        return"), tests=STAGES),
+    mutant(
+        "sends resolved records before the ledger's", "stages/resolve.py",
+        ('await self._outlet.send(ledger)\n        await self._gap("resolve.ledger_sent")\n'
+         "        await self._outlet.send(self._outgoing(works))",
+         'await self._outlet.send(self._outgoing(works))\n        await self._gap("resolve.ledger_sent")\n'
+         "        await self._outlet.send(ledger)"),
+        tests=STAGES,
+    ),
+    mutant("moves on before everything is sent", "stages/resolve.py",
+           ("        ledger: Outbound = {}\n", "        ledger: Outbound = {}\n        [self._finish(work) for work in works]\n")),
+    mutant("decides no more after a lost claim", "stages/resolve.py",
+           ("self._decide(works, await self._store.owners(identities))", "return")),
+    mutant("stores origins with the facts", "stages/resolve.py",
+           ("            self._decide(alive, alive[0].known.owners)\n",
+            "            self._decide(alive, alive[0].known.owners)\n            [setattr(w.hold, 'origins', w.plan.origins) for w in alive]\n")),
+    mutant("takes a refused load for granted", "stages/resolve.py",
+           ("            if known is None:\n                work.hold.drop()\n", "            if known is None:\n                pass\n")),
+    # Stage 1: identity
+    mutant("looks up a binding without its position", "identity/facts.py", ("if fact.offset < offset:", "if True:")),
+    mutant("looks up a binding at its own position", "identity/facts.py", ("fact.offset < offset", "fact.offset <= offset")),
+    mutant("does not know its own claim", "identity/rules.py",
+           ("elif (owner.topic, owner.partition, owner.offset) == here:", "elif False:")),
+    mutant("claims for a new profile only", "identity/rules.py",
+           ("    return Settled(winner,", "    free = [] if owned and not mine else free\n    return Settled(winner,")),
+    mutant("counts a re-homed record again", "identity/decide.py",
+           ("if origin.position.offset <= self.origins.get(origin_partition, -1):", "if False:")),
+    mutant("lets the last of several owners win", "identity/rules.py",
+           ("usable[(mine or owned)[0]]", "usable[(mine or owned)[-1]]"), tests=CORE),
+    mutant("merges instead of switching", "identity/rules.py",
+           ('("identified", "other"): Move("switch", rebinds=True, row="switched")',
+            '("identified", "other"): Move("switch", rebinds=False, row="switched")'), tests=CORE),
+    mutant("links an identified profile", "identity/rules.py",
+           ('("identified", "other"): Move("switch", rebinds=True, row="switched")',
+            '("identified", "other"): Move("switch", rebinds=True, row="linked")'), tests=CORE),
+    mutant("keeps the epoch at a logout", "identity/decide.py", ("now.epoch + 1", "now.epoch"), tests=CORE),
+    mutant("gives no guest to nobody", "identity/decide.py",
+           ('self.bind("guest", guest, now.epoch, "first_record")', "pass"), tests=CORE),
+    # Stage 2
+    mutant("has no watermark", "profile/fold.py", ("if at <= self._watermarks.get(partition, (-1, 0)):", "if False:")),
+    mutant("has a watermark without the index", "profile/fold.py",
+           ("at = (source.offset, source.index)", "at = (source.offset, 0)")),
+    mutant("keeps its cache after a failure", "stages/materialize.py",
+           ("                work.hold.profiles.clear()\n            raise", "                pass\n            raise")),
+    mutant("skips the outbox it finds", "stages/keeper.py",
+           ("self._publishers.begin(hold, outlet, elements)", "self._publishers.begin(hold, outlet, [])")),
+    mutant("trims more than it published", "stages/publish.py",
+           ("hold.published += taken", "hold.published += taken + 1")),
+    mutant("trims before it publishes", "stages/publish.py",
+           ('        await self._gap("publish.before")\n',
+            '        hold.published += taken\n        await self._gap("publish.before")\n'),
+           ("            publisher.waiting.popleft()\n        hold.published += taken\n",
+            "            publisher.waiting.popleft()\n")),
+    mutant("opens its outlet after the token", "stages/publish.py",
+           ("        await outlet.open()\n        return outlet", "        return outlet")),
+    # Keeping partitions
+    mutant("never looks at idle partitions", "stages/keeper.py",
+           ("idle = [hold for hold in self.holds if not hold.busy.locked()]", "idle = []")),
+    mutant("does not take again what was refused", "stages/keeper.py",
+           ("if lost and self.retake is not None:", "if False:")),
+    mutant("does not notice a store that lost writes", "stages/keeper.py",
+           ("if position < known:", "if False:"), tests=("tests/pipeline/test_refusals.py",)),
+    mutant("does not notice a store that is gone", "stages/keeper.py",
+           ("        if gone:\n", "        if False:\n"), tests=("tests/pipeline/test_refusals.py",)),
+    # The twins of Kafka and the store: what the protocol relies on
+    mutant("a store without fences", "adapters/memory.py",
+           ("return (at.token, at.pos) == (hold.token, hold.position)", "return True")),
+    mutant("a fence without the position", "adapters/memory.py",
+           ("return (at.token, at.pos) == (hold.token, hold.position)", "return at.token == hold.token")),
+    mutant("a fence without the token", "adapters/memory.py",
+           ("return (at.token, at.pos) == (hold.token, hold.position)", "return at.pos == hold.position")),
+    mutant("claims all at once, whatever is lost", "adapters/memory.py",
+           ("                break\n            owners.update", "                written += 1\n                continue\n            owners.update")),
+    mutant("sends on after a gap", "adapters/memory.py",
+           ("                    failed = True\n                    break", "                    failed = True")),
+    mutant("takes a failed batch for sent", "adapters/memory.py",
+           ('        if failed:\n            raise WorldFault("Kafka does not answer")', "        if failed:\n            return")),
+    mutant("lets a fenced producer publish", "adapters/memory.py",
+           ('if self._epoch != self._kafka.epochs[self._id or ""]:', "if False:")),
+    # The real store's scripts
+    mutant("stage 1's script without its fence", "adapters/resolve.lua",
+           ("if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return 0 end", ""), tests=STORES),
+    mutant("stage 1's script without the position", "adapters/resolve.lua",
+           (" or held[2] ~= ARGV[2]", ""), tests=STORES),
+    mutant("stage 2's script without its fence", "adapters/materialize.lua",
+           ("if held[1] ~= ARGV[2] or held[2] ~= ARGV[3] then return 0 end", ""), tests=STORES),
+    mutant("stage 2's script without the position", "adapters/materialize.lua",
+           (" or held[2] ~= ARGV[3]", ""), tests=STORES),
+    mutant("claims after the first that fails", "adapters/claim.lua", ("then return n - 1 end", "then break end"), tests=STORES),
+    mutant("loads without asking for the token", "adapters/store.py",
+           ('return bool(token == hold.token.encode() and pos == b"%d" % hold.position)', "return True"), tests=STORES),
+    mutant("the outbox is never trimmed", "adapters/materialize.lua",
+           ("if write[3] > 0 then call('LTRIM', tag .. 'out', write[3], -1) end", ""), tests=STORES),
+    mutant("a timeline without a cap", "adapters/materialize.lua",
+           ("if length > cap then call('LTRIM', key, -cap, -1) end", ""), tests=STORES),
+    mutant("lets go of facts that are still asked for", "identity/facts.py",
+           ("return facts[min(len(facts) - KEPT, needed) :]", "return facts[-1:]"), tests=STORES),
+]  # fmt: skip
+
+
+def copy_tree(folder: Path) -> None:
+    """A copy of what the tests need."""
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder / "pyproject.toml")
+
+
+def try_mutant(one: Mutant) -> str | None:
+    """What caught it; None if nothing did."""
+    with tempfile.TemporaryDirectory(prefix="knownas-mutant-") as made:
+        folder = Path(made)
+        copy_tree(folder)
+        path = folder / one.file
+        text = path.read_text()
+        for old, new in one.edits:
+            if old not in text:
+                sys.exit(f"{one.rule}: {one.file} has changed, this no longer stands in it:\n{old}")
+            text = text.replace(old, new)
+        path.write_text(text)
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "--show-capture=no", "--timeout", str(TIMEOUT_SECONDS)]
+        environment = os.environ | {"PYTHONPATH": str(folder / "src"), "KNOWNAS_TEST_HISTORIES": HISTORIES}
+        ran = subprocess.run(  # noqa: S603 (our own tests)
+            [*command, *one.tests], cwd=folder, env=environment, text=True, capture_output=True, check=False
+        )
+    if ran.returncode == 0:
+        return None
+    if ran.returncode != 1:
+        sys.exit(f"{one.rule}: the tests did not run\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ran.stdout, re.MULTILINE)
+    seed = re.search(r"seed (\d+)", ran.stdout)
+    return (failed[1] if failed else "a test") + (f" (seed {seed[1]})" if seed else "")
+
+
+def main() -> int:
+    """Try those whose rule contains the words given, or all."""
+    words = " ".join(sys.argv[1:])
+    survivors = []
+    for one in MUTANTS:
+        if words not in one.rule:
+            continue
+        caught = try_mutant(one)
+        print(f"{'caught  ' if caught else 'SURVIVED'}  {one.rule:<48} {caught or one.file}", flush=True)
+        if caught is None:
+            survivors.append(one.rule)
+    print(f"{len(survivors)} survivors")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
