@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -60,6 +61,26 @@ class Settings(BaseSettings):
         if bad:
             raise ValueError(f"{', '.join(bad)} cannot be a kind: use letters, digits and _, and not 'device'")
         return kinds
+
+    @field_validator("kafka")
+    @classmethod
+    def _check_kafka(cls, addresses: str) -> str:
+        for address in addresses.split(","):
+            host, _, port = address.strip().rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError(f"{address.strip()!r} is not host:port")
+        return addresses
+
+    @field_validator("redis")
+    @classmethod
+    def _check_redis(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it must start with redis://, rediss:// or unix://")
+        try:
+            urlsplit(url.get_secret_value()).port  # noqa: B018 (it is read to be checked)
+        except ValueError:
+            raise ValueError("its port is not a number") from None
+        return url
 
     @model_validator(mode="after")
     def _check_secret(self) -> Settings:

@@ -64,8 +64,7 @@ def make_app(settings: Settings, layout: Layout, keeper: Keeper, resolve: Resolv
     app.agent(app.polls(layout.name(RESOLVED)), name="materialize")(materialize_polls)
 
     async def retake(tps: Any) -> None:
-        if app._consumer is not None:
-            await app._consumer.retake(TP(*tp) for tp in tps)
+        await app.poller.retake(TP(*tp) for tp in tps)
 
     keeper.retake = retake
     return app

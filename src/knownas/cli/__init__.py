@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,7 +16,8 @@ from cyclopts import App, CycloptsError
 from knownas import __version__
 from knownas.cli import demo, look, runs, send, topics
 from knownas.cli.output import errors, plain
-from knownas.errors import KnownasError, WrongInput
+from knownas.errors import KnownasError, WorldFault, WrongInput
+from knownas.settings import LOCAL
 
 OK, FAILED, WRONG_INPUT = 0, 1, 2
 
@@ -49,6 +52,8 @@ def run(arguments: Sequence[str]) -> int:
             result = asyncio.run(result)
     except WrongInput as error:
         return _problem(error, WRONG_INPUT)
+    except WorldFault as error:
+        return _problem(f"{error}{_where_from()}", FAILED)
     except KnownasError as error:
         return _problem(error, FAILED)
     except KeyboardInterrupt:
@@ -59,7 +64,14 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else OK
 
 
-def _problem(error: Exception, status: int) -> int:
+def _where_from() -> str:
+    """A hint for whom the addresses of a set-up that was killed mislead."""
+    if Path(LOCAL).exists() and "KNOWNAS_KAFKA" not in os.environ:
+        return f" (the address is from {LOCAL}: is `knownas up` still running?)"
+    return ""
+
+
+def _problem(error: object, status: int) -> int:
     for line in str(error).splitlines():
         errors.print(f"knownas: {plain(line)}")
     return status
