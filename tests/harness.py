@@ -155,10 +155,11 @@ class Bench:
             origin = next((found for found in origins if found is not None), None)
         at = record.at if origin is None else origin.at
         intake = take_in(record.value, at, self.rules)
-        home = None
+        home = device = None
         if not isinstance(intake, Flaw) and intake.record.device is not None:
+            device = self.setting.names.device(intake.record.device)
             home = murmur2(intake.record.device.encode()) % self.setting.partitions
-        return Arrival(record.offset, at, record.key, record.value, record.headers, intake, home, origin)
+        return Arrival(record.offset, at, record.key, record.value, record.headers, intake, device, home, origin)
 
     def _decide(self, partition: Partition, chunk: list[Arrival]) -> Plan:
         shelf = self.shelves[partition]

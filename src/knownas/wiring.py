@@ -15,7 +15,7 @@ from knownas.operate.metrics import Metrics
 from knownas.operate.world import World
 from knownas.stages.keeper import Keeper
 from knownas.stages.materialize import Materialize
-from knownas.stages.ports import Gap, no_gap
+from knownas.stages.ports import Gap, Outlet, no_gap
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
 from knownas.topics import Layout
@@ -31,16 +31,22 @@ def calm_collector() -> None:
 class Worker:
     """One worker: both stages, their keeper and the health page."""
 
-    def __init__(self, world: World, layout: Layout, gap: Gap = no_gap) -> None:
+    def __init__(
+        self,
+        world: World,
+        layout: Layout,
+        gap: Gap = no_gap,
+        outlet: Callable[[str, str | None, Gap], Outlet] = KafkaOutlet,
+    ) -> None:
         settings = world.settings
         self.metrics = metrics = Metrics()
         sources = RedisSourceStore(world.link(), world.keys, world.names)
         shards = RedisShardStore(world.link(), world.keys, settings.timeline_entries)
         publishing = RedisShardStore(world.link(), world.keys, settings.timeline_entries)
-        self._outlet = KafkaOutlet(settings.kafka)
+        self._outlet = outlet(settings.kafka, None, gap)
 
-        def outlet_for(shard: int) -> KafkaOutlet:
-            return KafkaOutlet(settings.kafka, f"{settings.group}-{layout.prefix}{shard}")
+        def outlet_for(shard: int) -> Outlet:
+            return outlet(settings.kafka, f"{settings.group}-{layout.prefix}{shard}", gap)
 
         async def refused(holds: Any) -> None:
             await self.keeper.refused(holds)
@@ -55,6 +61,7 @@ class Worker:
             layout,
             settings.group,
             settings.idle_check_ms / 1000,
+            gap,
         )
         rules = settings.identity_rules()
         resolve = Resolve(sources, self._outlet, world.names, rules, layout, metrics, refused, gap)

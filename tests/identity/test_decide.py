@@ -18,7 +18,8 @@ NOTHING = Known({NAMES.device("d-1"): ()}, {ANN: None}, {}, {})
 def _arrival(offset: int, record: dict[str, object], home: int | None = 0, origin: Origin | None = None) -> Arrival:
     value = msgspec.json.encode(record)
     intake = take_in(value, NOON * 1000, IdentityRules())
-    return Arrival(offset, NOON * 1000, b"k", value, [("trace", b"t")], intake, home, origin)
+    device = NAMES.device(str(record["device"])) if "device" in record else None
+    return Arrival(offset, NOON * 1000, b"k", value, [("trace", b"t")], intake, device, home, origin)
 
 
 def _plan(*arrivals: Arrival, known: Known = NOTHING) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from knownas.nouns import murmur2
 from knownas.records.reasons import REJECTIONS
 from tests.builders import event, logout
 from tests.pipeline.deployment import Deployment
@@ -55,6 +56,29 @@ async def test_every_kind_of_garbage_is_kept_with_its_reason_and_the_partition_g
     assert {at: said for at, said in rejected.items() if said[0] != "nobody_logs_out"} == expected
     assert [reason for reason, _ in rejected.values()].count("nobody_logs_out") == 1
     assert {reason for reason, _ in rejected.values()} <= set(REJECTIONS)
+    assert (await deployment.reader.counters())["anonymous"] == 1
+    assert not (await deployment.verify()).differences
+
+
+async def test_keys_headers_and_values_beyond_what_a_message_holds_stop_nothing(deployment: Deployment) -> None:
+    producer, name = await deployment.producer(), deployment.layout.name("events")
+    fine = b'{"type":"event","device":"fine","evtName":"A"}'
+    home = murmur2(b"fine") % deployment.layout.partitions
+    poison: list[tuple[bytes | None, bytes, list[tuple[str, bytes | None]], str | None]] = [
+        (b"k" * 600_000, fine, [], "too_large"),
+        (b"k", fine, [("big", b"h" * 600_000)], "too_large"),
+        (b"k", b"x" * 1_000_000, [], "too_large"),
+        (None, fine, [("knownas-origin", None), ("trace", None)], None),
+        (None, fine, [("knownas-origin", b"events:0:1:2:forged")], None),
+    ]
+    for key, value, headers, _ in poison:
+        await producer.send_and_wait(name, value, key=key, headers=headers, partition=home)
+    async with deployment.worker():
+        await deployment.settled()
+    rejected = await deployment.rejected()
+    reasons = {offset: reason for (_, offset), (reason, _) in rejected.items()}
+    assert reasons == {n: reason for n, (*_, reason) in enumerate(poison) if reason}
+    assert len(rejected[str(home), 2][1] or b"") == 900_000
     assert (await deployment.reader.counters())["anonymous"] == 1
     assert not (await deployment.verify()).differences
 

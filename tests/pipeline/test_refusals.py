@@ -46,6 +46,14 @@ async def test_another_secret_than_the_store_was_made_with_is_refused(deployment
     assert "another secret" not in said
 
 
+async def test_other_identity_kinds_than_the_store_was_made_with_are_refused(deployment: Deployment) -> None:
+    assert "KNOWNAS_IDENTITY_KINDS is 'email'" in refusal(deployment, KNOWNAS_IDENTITY_KINDS="email")
+
+
+async def test_another_group_than_the_store_was_made_for_is_refused(deployment: Deployment) -> None:
+    assert "KNOWNAS_GROUP is 'other'" in refusal(deployment, KNOWNAS_GROUP="other")
+
+
 async def test_a_deployment_without_a_secret_is_told_how_to_make_one(deployment: Deployment) -> None:
     environment = deployment.environment()
     assert "no secret is set" in refusal(deployment, KNOWNAS_SECRET_FILE="missing", KNOWNAS_SECRET="") or environment

@@ -87,7 +87,7 @@ class World:
     workers: list[SimWorker] = field(default_factory=list)
     assigned: dict[Partition, SimWorker] = field(default_factory=dict)
     crashes: Counter[str] = field(default_factory=Counter)
-    passed: set[str] = field(default_factory=set)
+    passed: Counter[str] = field(default_factory=Counter)
     trace: list[str] = field(default_factory=list)
     broken: list[BaseException] = field(default_factory=list)
 
@@ -239,7 +239,7 @@ class SimWorker:
             raise asyncio.CancelledError
         future = asyncio.get_running_loop().create_future()
         self.world.waiting.append((self, name, future))
-        self.world.passed.add(name)
+        self.world.passed[name] += 1
         await future
         if self.dead:
             raise asyncio.CancelledError

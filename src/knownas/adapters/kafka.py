@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from knownas.errors import Refused, WorldFault
-from knownas.stages.ports import Batches, Message
+from knownas.stages.ports import Batches, Gap, Message, no_gap
 
 BATCH_BYTES: Final = 900_000
 
@@ -23,7 +23,7 @@ class KafkaOutlet:
     """A producer. With a `transactional_id` every `send` is one transaction, and the newest outlet of that id fences
     all earlier ones (`Refused`)."""
 
-    def __init__(self, bootstrap: str, transactional_id: str | None = None) -> None:
+    def __init__(self, bootstrap: str, transactional_id: str | None = None, gap: Gap = no_gap) -> None:
         self._options: dict[str, Any] = {
             "bootstrap_servers": bootstrap,
             "acks": "all",
@@ -37,6 +37,7 @@ class KafkaOutlet:
             self._options |= {"transactional_id": transactional_id, "transaction_timeout_ms": 60_000}
         self._transactional = transactional_id is not None
         self._producer: AIOKafkaProducer | None = None
+        self._gap = gap
 
     @property
     def is_open(self) -> bool:
@@ -76,6 +77,7 @@ class KafkaOutlet:
                 await producer.begin_transaction()
             await _send_all(producer, batches)
             if self._transactional:
+                await self._gap("publish.uncommitted")
                 await producer.commit_transaction()
         except (KafkaError, OSError, TimeoutError) as error:
             await self.close()

@@ -2,7 +2,7 @@
 
 | key                           | type   | written by  | holds                                                        |
 |-------------------------------|--------|-------------|--------------------------------------------------------------|
-| `ka:{meta}:layout`            | hash   | first start | format, partitions, shards, the mark of the secret           |
+| `ka:{meta}:layout`            | hash   | first start | format, partitions, shards, secret's mark, kinds, group      |
 | `ka:{d<p>}:at`                | hash   | resolve     | token, pos, origins, outcomes of a partition of `events`     |
 | `ka:{u<p>}:at`                | hash   | resolve     | the same of a partition of `updates`                         |
 | `ka:{d<p>}:f:<device>`        | string | resolve     | the newest facts of a device (hashed name), MessagePack      |

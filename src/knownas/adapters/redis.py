@@ -25,7 +25,13 @@ from knownas.errors import CannotStart, WorldFault
 SCRIPTS: Final = ("claim", "resolve", "materialize")
 TIMEOUT_SECONDS: Final = 30.0
 
-_ERRORS_THAT_PASS: Final = ("LOADING", "BUSY", "OOM", "MISCONF", "READONLY", "MASTERDOWN", "NOSCRIPT", "CLUSTERDOWN")
+_PASSING: Final = (
+    exceptions.BusyLoadingError, exceptions.ClusterDownError, exceptions.MasterDownError, exceptions.NoScriptError,
+    exceptions.OutOfMemoryError, exceptions.ReadOnlyError, exceptions.TryAgainError,
+)  # fmt: skip
+_PASSING_CODES: Final = ("BUSY", "MISCONF", "NOREPLICAS")
+"""Errors of the store that pass without us: by class where the client knows them (it strips the code then), else by
+their first word."""
 
 Command = Sequence[str | bytes | int]
 
@@ -77,7 +83,8 @@ class Link:
     def _fault(self, error: Exception) -> Exception:
         if isinstance(error, AuthenticationError):
             return CannotStart(f"the store refuses our name or password ({error}); check KNOWNAS_REDIS")
-        if isinstance(error, ResponseError) and not str(error).startswith(_ERRORS_THAT_PASS):
+        passes = isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
+        if isinstance(error, ResponseError) and not passes:
             return error
         where = f"{self._options.get('host', 'localhost')}:{self._options.get('port', 6379)}"
         if isinstance(error, OSError | exceptions.ConnectionError):

@@ -68,8 +68,8 @@ def _identity(settings: Settings, kind: str, value: str) -> Identity:
     if kind not in settings.identity_kinds:
         declared = ", ".join(settings.identity_kinds)
         raise WrongInput(
-            f"{kind} is no declared identity kind; declared are {declared} (add it to KNOWNAS_IDENTITY_KINDS, before "
-            "its records come)"
+            f"{kind} is no declared identity kind; declared are {declared} (KNOWNAS_IDENTITY_KINDS, fixed at a "
+            "store's first use)"
         )
     normal = normalize(kind, value, settings.phone_region)
     if isinstance(normal, Unusable):

@@ -34,7 +34,8 @@ Header = tuple[str, bytes]
 
 
 class Arrival(NamedTuple):
-    """One Kafka record with what was read from it. `home` is where its device belongs, None where it has none."""
+    """One Kafka record with what was read from it. `device` is its device's hashed name and `home` the partition where
+    that belongs, both None where it has none."""
 
     offset: int
     at: int
@@ -42,6 +43,7 @@ class Arrival(NamedTuple):
     value: bytes | None
     headers: Sequence[Header]
     intake: Intake | Flaw
+    device: str | None
     home: int | None
     origin: Origin | None
 
@@ -180,15 +182,13 @@ class _Desk:
         case.resolve(settled.profile)
 
     def on_device(self, arrival: Arrival, intake: Intake) -> None:
-        record, named = intake.record, intake.named
-        device = record.device
-        assert device is not None
-        key = self.names.device(device)
+        record, named, key = intake.record, intake.named, arrival.device
+        assert key is not None
         facts = self.facts.get(key)
         if facts is None:
             facts = self.known.facts[key]
         now = speaker(facts, arrival.offset)
-        case = _Case(self, arrival, intake, device, key, facts)
+        case = _Case(self, arrival, intake, record.device, key, facts)
         if record.type == "logout":
             case.log_out(now)
         elif not named.usable:

@@ -13,6 +13,7 @@ from knownas.adapters.keys import Keys
 from knownas.adapters.redis import Link
 from knownas.errors import CannotStart
 from knownas.nouns import CHANGED, EVENTS, FORMAT, LEDGER, REJECTED, RESOLVED, UPDATES, Names
+from knownas.settings import Settings
 from knownas.topics import Layout
 
 OF_SOURCES: Final = (EVENTS, UPDATES, LEDGER, REJECTED)
@@ -68,14 +69,18 @@ class StoredLayout:
         await self._link.run([("HSETNX", self._keys.layout, field, value) for field, value in layout.items()])
 
 
-async def check_layout(log: KafkaLog, store: StoredLayout, names: Names, prefix: str) -> Layout:
-    """Check that topics, store and secret fit, and remember them at the first start."""
+async def check_layout(log: KafkaLog, store: StoredLayout, names: Names, settings: Settings) -> Layout:
+    """Check that topics, store, secret and identity kinds fit, and remember them at the first start."""
+    prefix = settings.topic_prefix
     layout = await check_topics(log, prefix)
     now = {
         "format": str(FORMAT),
         "partitions": str(layout.partitions),
         "shards": str(layout.shards),
         "secret": names.digest("the mark of the secret"),
+        "kinds": ",".join(settings.identity_kinds),
+        "region": settings.phone_region or "",
+        "group": settings.group,
     }
     stored = await store.layout()
     if not stored:
@@ -91,6 +96,12 @@ async def check_layout(log: KafkaLog, store: StoredLayout, names: Names, prefix:
             "the secret is not the one the store was made with, so nobody would be recognized: set KNOWNAS_SECRET (or "
             "KNOWNAS_SECRET_FILE) to the one used before"
         )
+    for what, name in (("kinds", "IDENTITY_KINDS"), ("region", "PHONE_REGION"), ("group", "GROUP")):
+        if stored[what] != now[what]:
+            raise CannotStart(
+                f"KNOWNAS_{name} is {now[what]!r}, the store was made with {stored[what]!r}: what was decided by the "
+                "one would be decided differently by the other. Set it to what it was"
+            )
     for what, topic in (("partitions", EVENTS), ("shards", RESOLVED)):
         if stored[what] != now[what]:
             raise CannotStart(

@@ -19,9 +19,10 @@ async def backlog(log: KafkaLog, reader: Reader, layout: Layout) -> int:
     """How many records are not done yet, over both stages, and outbox elements not yet trimmed."""
     counts = {EVENTS: layout.partitions, UPDATES: layout.partitions, RESOLVED: layout.shards}
     partitions = [(layout.name(topic), number) for topic, count in counts.items() for number in range(count)]
-    ends = {(layout.short(topic), number): end for (topic, number), (_, end) in (await log.bounds(partitions)).items()}
+    # Positions first: what a stage has done by then is in the next topic when its end is asked for.
     positions = await reader.positions()
-    return sum(ends[tp] - positions[tp] for tp in ends) + await reader.unpublished()
+    ends = {(layout.short(topic), number): end for (topic, number), (_, end) in (await log.bounds(partitions)).items()}
+    return sum(max(0, ends[tp] - positions[tp]) for tp in ends) + await reader.unpublished()
 
 
 async def until_settled(

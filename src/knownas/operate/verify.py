@@ -32,6 +32,7 @@ from knownas.operate.settle import backlog
 from knownas.operate.world import World
 from knownas.plain import Answer, LogRecord, Setting, find_order
 from knownas.plain import run as run_plain
+from knownas.stages.resolve import LONGEST_VALUE
 from knownas.topics import Layout
 
 encode: Final = msgspec.msgpack.Encoder().encode
@@ -234,7 +235,9 @@ class _Comparing:
     def rejections(self, found: Mapping[tuple[str, int, int], tuple[str, bytes | None]]) -> None:
         shard_rejections = [rejection for shard in self.answer.shards for rejection in shard.rejections]
         every = [*self.answer.decisions.rejections, *shard_rejections]
-        self.mapping("rejection of", {tuple(r.position): (r.reason, r.value) for r in every}, found)
+        # What is larger than a message may be was cut.
+        wanted = {tuple(r.position): (r.reason, r.value and r.value[:LONGEST_VALUE]) for r in every}
+        self.mapping("rejection of", wanted, found)
 
     def published(self, found: Mapping[str, dict[str, Any]]) -> None:
         wanted = {key: told for shard in self.answer.shards for key, told in shard.published.items()}

@@ -33,7 +33,7 @@ class World:
     async def layout(self) -> Layout:
         """The deployment's layout, checked."""
         link = self.link()
-        return await check_layout(self.log, StoredLayout(link, self.keys), self.names, self.settings.topic_prefix)
+        return await check_layout(self.log, StoredLayout(link, self.keys), self.names, self.settings)
 
     async def close(self) -> None:
         """Close every connection."""

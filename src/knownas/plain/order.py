@@ -64,7 +64,8 @@ def _waiting(
 def _identities_decided_by(partition: Step, record: LogRecord, setting: Setting) -> list[tuple[str, str]]:
     """The identities a record uses: none where it is rejected, moved home, a logout, or names its profile."""
     origin = origin_of(record, *partition, setting.names)
-    reading = read(record.value, record.at if origin is None else origin[1], setting)
+    at = record.at if origin is None else origin[1]
+    reading = read(record.value, at, setting, record.beside(is_copy=origin is not None))
     if isinstance(reading, str) or reading.type == "logout" or reading.profile is not None:
         return []
     if reading.device is not None:

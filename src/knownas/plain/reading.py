@@ -40,7 +40,12 @@ class LogRecord(NamedTuple):
     at: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+    def beside(self, is_copy: bool) -> int:
+        """How many bytes key and headers take, but for the header that a copy was given."""
+        headers = [(name, said) for name, said in self.headers if not (is_copy and name == "knownas-origin")]
+        return len(self.key or b"") + sum(len(name) + len(said or b"") for name, said in headers)
 
 
 Logs = Mapping[tuple[str, int], Sequence[LogRecord]]
@@ -85,19 +90,23 @@ class Flawed(Exception):
     """The record is rejected; the argument is the reason."""
 
 
-def read(value: bytes | None, at: int, setting: Setting) -> Reading | str:
-    """What a record says, or the reason it is rejected for."""
+def read(value: bytes | None, at: int, setting: Setting, beside: int = 0) -> Reading | str:
+    """What a record says, or the reason it is rejected for; `beside` is what its key and headers take."""
     try:
+        if beside > 64 * 1024:
+            raise Flawed("too_large")  # noqa: TRY301 (the first of many checks that say so)
         return _read(value, at, setting)
     except Flawed as flaw:
         return str(flaw)
 
 
 def _read(value: bytes | None, at: int, setting: Setting) -> Reading:
-    text = _without_nul(_text(value))
+    text, is_huge = _without_nul(_text(value))
     members = _members(text)
     fields = {field: content for field, content, _ in members}
     _check_shape(members)
+    if is_huge:
+        raise Flawed("number_out_of_range")
     _check_type(fields)
     _check_address(fields)
     _check_content(fields)
@@ -134,9 +143,30 @@ def _text(value: bytes | None) -> str:
     if len(value) > 64 * 1024:
         raise Flawed("too_large")
     try:
-        return value.decode().strip(" \t\r\n")
+        text = value.decode()
     except UnicodeDecodeError:
         raise Flawed("not_json") from None
+    if _depth(text) > 32:
+        raise Flawed("too_deep")
+    return text.strip(" \t\r\n")
+
+
+def _depth(text: str) -> int:
+    """How deep brackets stand in each other, those in strings apart."""
+    depth = deepest = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            in_string = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
 
 
 def _whole(digits: str) -> int | float:
@@ -155,8 +185,6 @@ def _parse(text: str) -> Any:
         root = _json.decode(text)
         if "\\u" in text:
             json.dumps(root, ensure_ascii=False).encode()  # half of a surrogate pair is no text
-    except RecursionError:
-        raise Flawed("too_deep") from None
     except ValueError:
         raise Flawed("not_json") from None
     if type(root) is not dict:
@@ -184,15 +212,16 @@ def _skip(text: str, place: int) -> int:
     return place
 
 
-def _without_nul(text: str) -> str:
+def _without_nul(text: str) -> tuple[str, bool]:
+    """The record with NUL replaced, and whether a number in it is too large for it to be written again."""
     if "\\u0000" not in text:
-        return text
+        return text, False
     root = _parse(text)
-    if "\0" not in "".join(_texts(root)):
-        return text
     if not all(math.isfinite(number) for number in _numbers(root)):
-        raise Flawed("number_out_of_range")
-    return msgspec.json.encode(_replaced(root)).decode()
+        return text, True
+    if "\0" not in "".join(_texts(root)):
+        return text, False
+    return msgspec.json.encode(_replaced(root)).decode(), False
 
 
 def _replaced(value: Any) -> Any:
@@ -228,7 +257,7 @@ def _check_shape(members: list[tuple[str, Any, str]]) -> None:
     if not types or not all(isinstance(value, str) and value in TYPES for value in types):
         raise Flawed("unknown_type")
     known = [(field, value) for field, value, _ in members if field in FIELDS]
-    if any(type(value) not in FIELDS[field] for field, value in known):
+    if any(type(value) not in FIELDS[field] for field, value in known if value not in (math.inf, -math.inf)):
         raise Flawed("bad_field")
     if not all(math.isfinite(number) for _, value in known for number in _numbers(value)):
         raise Flawed("number_out_of_range")
@@ -258,24 +287,21 @@ def _check_address(fields: dict[str, Any]) -> None:
 
 
 def _check_content(fields: dict[str, Any]) -> None:
-    for field in ("evtData", "profileData", "context"):
+    for field in ("identities", "evtData", "profileData", "context"):
         content = fields.get(field) or {}
         if len(content) > 256:
             raise Flawed("too_many_keys")
-        _check_values(content, 1)
-    _check_values(fields.get("identities"), 1)
-    _check_values(fields.get("ts"), 1)
+        _check_values(content)
+    _check_values(fields.get("ts"))
 
 
-def _check_values(value: Any, level: int) -> None:
-    """Numbers fit into 64 bits; the content itself is level 1, and no container stands at level 32."""
+def _check_values(value: Any) -> None:
+    """Numbers fit into 64 bits."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise Flawed("number_out_of_range")
     if isinstance(value, dict | list):
-        if level >= 32:
-            raise Flawed("too_deep")
         for item in value.values() if isinstance(value, dict) else value:
-            _check_values(item, level + 1)
+            _check_values(item)
 
 
 def _check_identities(fields: dict[str, Any]) -> None:

@@ -81,6 +81,8 @@ def origin_of(record: LogRecord, topic: str, partition: int, names: Names) -> tu
     if topic != EVENTS or record.value is None:
         return None
     for header, said in record.headers:
+        if said is None:
+            continue
         told, _, mac = said.decode("utf-8", "replace").rpartition(":")
         seal = names.digest("origin", told, str(partition), record.value.decode("utf-8", "backslashreplace"))
         if header == "knownas-origin" and mac == seal:
@@ -123,7 +125,7 @@ class Resolver:
                 return
             self.decisions.copied.add(origin[0])
             at = origin[1]
-        reading = read(record.value, at, self.setting)
+        reading = read(record.value, at, self.setting, record.beside(is_copy=origin is not None))
         if isinstance(reading, str):
             self._reject(here, reading, record)
             return

@@ -70,6 +70,6 @@ def _differences(group: str, then: dict[str, Any], now: dict[str, Any]) -> dict[
 
 def _shortened(told: dict[str, Any], facts: dict[str, Any]) -> bytes:
     """Who it is and the names of what changed; the values are to be asked for. No profile stops a partition."""
-    return orjson.dumps(
-        {**told, "changed": dict.fromkeys(told["changed"]), "profile": {"id": told["id"], **facts}, "truncated": True}
-    )
+    short = {**told, "changed": dict.fromkeys(told["changed"]), "profile": {"id": told["id"], **facts}}
+    encoded = orjson.dumps(short | {"truncated": True})
+    return encoded if len(encoded) <= MESSAGE_BYTES else orjson.dumps(short | {"changed": {}, "truncated": True})

@@ -7,6 +7,7 @@ out has a code of `reasons.REJECTIONS`; a flaw in one property refuses that prop
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -14,13 +15,16 @@ import msgspec
 
 from knownas.nouns import Record, Timestamp
 from knownas.records.identities import NOTHING, IdentityRules, Named, Unusable, name
-from knownas.records.values import flaw_in, is_junk, longer_than, refusal_of_property
+from knownas.records.values import NESTING, holds_huge_number, is_junk, longer_than, refusal_of_property
 
 RECORD_BYTES: Final = 64 * 1024
 KEYS: Final = 256
 DEVICE_CHARACTERS: Final = 128
 EVENT_NAME_BYTES: Final = 512
 AHEAD_SECONDS: Final = 24 * 3600
+
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.?)*"?', re.DOTALL)
+_BRACKET: Final = re.compile(rb"[\[\]{}]")
 
 _decode = msgspec.json.Decoder(Record).decode
 _decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
@@ -50,8 +54,13 @@ class Intake(NamedTuple):
     refused: tuple[Unusable, ...]
 
 
-def take_in(value: bytes | None, at: int, rules: IdentityRules) -> Intake | Flaw:
-    """Decode and check one record; `at` is its Kafka timestamp in milliseconds."""
+def take_in(value: bytes | None, at: int, rules: IdentityRules, beside_bytes: int = 0) -> Intake | Flaw:
+    """Decode and check one record.
+
+    `at` is its Kafka timestamp in milliseconds; `beside_bytes` is what its key and headers take, which go on with it.
+    """
+    if beside_bytes > RECORD_BYTES:
+        return Flaw("too_large", f"key and headers of {beside_bytes:,} bytes; at most {RECORD_BYTES:,} are allowed")
     decoded = _decoded(value)
     if isinstance(decoded, Flaw):
         return decoded
@@ -82,6 +91,8 @@ def _decoded(value: bytes | None) -> tuple[Record, bytes] | Flaw:
     try:
         if not value.isascii():
             value.decode()  # fields that nobody reads go on with the record, so they are text as well
+        if value.count(b"[") + value.count(b"{") > NESTING and _depth(value) > NESTING:
+            return Flaw("too_deep", f"nested deeper than {NESTING} levels")
         if b"\\u0000" in value:
             value = _without_nul(value)
         return _decode(value), value
@@ -89,8 +100,15 @@ def _decoded(value: bytes | None) -> tuple[Record, bytes] | Flaw:
         return _flaw_of_shape(value, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Flaw("not_json", str(error))
-    except RecursionError:
-        return Flaw("too_deep", "nested too deeply to be read")
+
+
+def _depth(value: bytes) -> int:
+    """How deep brackets are nested, counted in the bytes: how deep a parser could go depends on its caller's stack."""
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", value)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _refused(properties: dict[str, Any] | None, named: Named) -> tuple[Unusable, ...]:
@@ -109,8 +127,6 @@ def _flaw_of_shape(value: bytes, message: str) -> Flaw:
         return Flaw("not_object", message)
     except msgspec.DecodeError as error:
         return Flaw("not_json", str(error))
-    except RecursionError:
-        return Flaw("too_deep", "nested too deeply to be read")
     type_ = _said(_FIELDS["type"], members.pop("type", _NULL))
     if type_ not in _CHECKS:
         return Flaw("unknown_type", f"known types are {', '.join(_CHECKS)}")
@@ -170,19 +186,15 @@ def _flaw_of_address(record: Record) -> Flaw | None:
 
 
 def _flaw_of_content(record: Record) -> Flaw | None:
-    for field, data in (("evtData", record.evtData), ("profileData", record.profileData), ("context", record.context)):
+    for field in ("identities", "evtData", "profileData", "context"):
+        data = getattr(record, field)
         if data is None:
             continue
         if len(data) > KEYS:
             return Flaw("too_many_keys", f"{field} has {len(data)} keys; at most {KEYS} are allowed")
-        flaw = flaw_in(data)
-        if flaw is not None:
-            return Flaw(flaw, f"in {field}")
-    for field, one in (("identities", record.identities), ("ts", record.ts)):
-        flaw = flaw_in(one)
-        if flaw is not None:
-            return Flaw(flaw, f"in {field}")
-    return None
+        if holds_huge_number(data):
+            return Flaw("number_out_of_range", f"in {field}")
+    return Flaw("number_out_of_range", "in ts") if holds_huge_number(record.ts) else None
 
 
 def _check_event(record: Record) -> Flaw | None:

@@ -14,6 +14,8 @@ KEY_BYTES: Final = 120
 TEXT_BYTES: Final = 512
 LIST_ITEMS: Final = 100
 NESTING: Final = 32
+REMEMBERED_CHARACTERS: Final = 128
+"""Longer texts are looked at anew each time: remembering them would hold what somebody sends, not who comes back."""
 OPERATORS: Final = frozenset({"$set", "$setOnce", "$add", "$remove", "$incr", "$decr", "$delete"})
 SYSTEM_PROPERTIES: Final = frozenset({"age", "ct_is_test_user", "type", "reachable"})
 
@@ -28,11 +30,17 @@ _HARMLESS: Final = frozenset({str, bool, float, type(None)})
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 
-@lru_cache(maxsize=65_536)
 def is_junk(text: str) -> bool:
     """Whether a string stands for "nothing" rather than for somebody, quoted or not, in any case."""
+    return _is_junk(text) if len(text) <= REMEMBERED_CHARACTERS else _looks_like_junk(text)
+
+
+def _looks_like_junk(text: str) -> bool:
     bare = text.strip().strip("\"'").strip().casefold()
     return bare in _PLACEHOLDERS or _ZEROS_OR_DASHES.fullmatch(bare) is not None
+
+
+_is_junk = lru_cache(maxsize=65_536)(_looks_like_junk)
 
 
 def longer_than(text: str, limit_bytes: int) -> bool:
@@ -40,23 +48,15 @@ def longer_than(text: str, limit_bytes: int) -> bool:
     return len(text) * 4 > limit_bytes and len(text.encode()) > limit_bytes
 
 
-def flaw_in(value: Any, depth: int = 1) -> str | None:
-    """The rejection reason for something no JSON reader downstream should meet, or None."""
+def holds_huge_number(value: Any) -> bool:
+    """Whether an integer in it does not fit into 64 bits: no JSON reader downstream should meet that."""
     kind = type(value)
     if kind in _HARMLESS:
-        return None
+        return False
     if kind is int:
-        return None if _INT_MIN <= value <= _INT_MAX else "number_out_of_range"
-    if depth >= NESTING:
-        return "too_deep"
+        return not _INT_MIN <= value <= _INT_MAX
     items = value.values() if kind is dict else value
-    if _HARMLESS.issuperset(map(type, items)):
-        return None
-    for item in items:
-        flaw = flaw_in(item, depth + 1)
-        if flaw is not None:
-            return flaw
-    return None
+    return not _HARMLESS.issuperset(map(type, items)) and any(map(holds_huge_number, items))
 
 
 def refusal_of_property(key: str, value: Any) -> str | None:

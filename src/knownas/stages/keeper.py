@@ -18,7 +18,7 @@ from knownas.errors import CannotStart, StoreLostWrites, WorldFault
 from knownas.nouns import RESOLVED
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.patience import Patience
-from knownas.stages.ports import Log, Partition, ShardStore, SourceStore
+from knownas.stages.ports import Gap, Log, Partition, ShardStore, SourceStore, no_gap
 from knownas.stages.publish import Publishers
 from knownas.topics import Layout
 
@@ -42,9 +42,11 @@ class Keeper:
         layout: Layout,
         group: str,
         idle_check_seconds: float,
+        gap: Gap = no_gap,
     ) -> None:
         self._sources, self._shards, self._publishers = sources, shards, publishers
         self._log, self._layout, self._group, self._interval = log, layout, group, idle_check_seconds
+        self._gap = gap
         self._holds: dict[Partition, Hold] = {}
         self._seen: dict[Partition, int] = {}
         self.retake: Callable[[Iterable[Partition]], Awaitable[None]] | None = None
@@ -74,6 +76,7 @@ class Keeper:
             before = self._holds.pop(tp, None)
             if before is not None:
                 before.drop()
+                self._note(tp, before)
         if not tps:
             return {}
         bounds = await self._log.bounds(tps)
@@ -84,10 +87,12 @@ class Keeper:
         outlets = await asyncio.gather(*(self._publishers.prepare(shard) for _, shard in shards))
         sources = {short: at for short, at in first.items() if short[0] != RESOLVED}
         try:
+            await self._gap("keeper.fenced")
             if sources:
                 taken.update(await self._sources.take(sources))
             outboxes = await self._shards.take(shards) if shards else {}
             taken.update({short: hold for short, (hold, _) in outboxes.items()})
+            await self._gap("keeper.taken")
             holds = {tp: taken[self._short(tp)] for tp in tps}
             if any(hold.position > bounds[tp][1] for tp, hold in holds.items()):
                 # Asked before the take, so another worker may have gone on meanwhile: ask again before refusing.
@@ -137,9 +142,10 @@ class Keeper:
 
     async def drop(self, tps: Iterable[Partition]) -> None:
         """Give partitions up: let polls finish for a moment, store how far they came, end their publishers."""
-        dropped = [hold for tp in tps if (hold := self._holds.pop(tp, None)) is not None and hold.alive]
-        await asyncio.gather(*(self._finish(hold) for hold in dropped))
-        for hold in dropped:
+        dropped = {tp: hold for tp in tps if (hold := self._holds.pop(tp, None)) is not None and hold.alive}
+        await asyncio.gather(*(self._finish(hold) for hold in dropped.values()))
+        for tp, hold in dropped.items():
+            self._note(tp, hold)
             if isinstance(hold, ShardHold):
                 await self._publishers.end(hold.partition)
 
@@ -147,11 +153,17 @@ class Keeper:
         try:
             async with asyncio.timeout(FINISH_SECONDS), hold.busy:
                 if isinstance(hold, SourceHold) and hold.alive and hold.done != hold.position:
+                    await self._gap("keeper.finishing")
                     await self._sources.advance([hold])
+                    await self._gap("keeper.finished")
         except (TimeoutError, WorldFault):
             log.info("gave_up_unfinished", topic=hold.topic, partition=hold.partition)
         finally:
             hold.drop()
+
+    def _note(self, tp: Partition, hold: Hold) -> None:
+        """Remember how far the store was: a later take that finds less has found a store that lost writes."""
+        self._seen[tp] = max(hold.position, self._seen.get(tp, 0))
 
     async def refused(self, holds: Sequence[Hold]) -> None:
         """The store refused these holds: take the partitions again if they are still ours."""
@@ -164,31 +176,44 @@ class Keeper:
         """Every few seconds: store what is done, trim what is published, see whether idle holds still hold."""
         while True:
             await asyncio.sleep(self._interval)
-            try:
-                await self.look_once()
-            except WorldFault as fault:
-                log.debug("idle_check_failed", reason=str(fault))
+            await self.look_once()
 
     async def look_once(self) -> None:
         """One look at every hold that is not busy."""
         idle = [hold for hold in self.holds if not hold.busy.locked()]
-        async with AsyncExitStack() as stack:
-            for hold in idle:
-                await stack.enter_async_context(hold.busy)
-            sources = [hold for hold in idle if isinstance(hold, SourceHold)]
-            shards = [hold for hold in idle if isinstance(hold, ShardHold)]
-            lost: list[Hold] = [
-                *await _ask([h for h in sources if h.done != h.position], self._sources.advance),
-                *await _ask([h for h in sources if h.done == h.position], self._sources.held),
-                *await _ask([h for h in shards if h.published], self._shards.trim),
-                *await _ask([h for h in shards if not h.published], self._shards.held),
-            ]
-        for hold in idle:
-            tp = self._full(hold)
-            if hold.alive and self._holds.get(tp) is hold:
-                self._seen[tp] = max(hold.position, self._seen.get(tp, 0))
-        if lost:
-            await self.refused(lost)
+        try:
+            async with AsyncExitStack() as stack:
+                for hold in idle:
+                    await stack.enter_async_context(hold.busy)
+                await self._ask_about([hold for hold in idle if hold.alive])
+        except WorldFault as fault:
+            log.debug("idle_check_failed", reason=str(fault))
+        # Whatever else failed: those that were refused before it would wait for ever.
+        await self.refused([hold for hold in idle if not hold.alive])
+
+    async def _ask_about(self, idle: Sequence[Hold]) -> None:
+        sources = [hold for hold in idle if isinstance(hold, SourceHold)]
+        shards = [hold for hold in idle if isinstance(hold, ShardHold)]
+        if behind := [hold for hold in sources if hold.done != hold.position]:
+            await self._gap("keeper.advancing")
+            await _ask(behind, self._sources.advance)
+            await self._gap("keeper.advanced")
+        await _ask([hold for hold in sources if hold not in behind], self._sources.held)
+        if untrimmed := [hold for hold in shards if hold.published]:
+            await self._gap("keeper.trimming")
+            await _ask(untrimmed, self._trim)
+            await self._gap("keeper.trimmed")
+        await _ask([hold for hold in shards if hold not in untrimmed], self._shards.held)
+
+    async def _trim(self, holds: Sequence[ShardHold]) -> list[bool]:
+        """Trim what is published. A trim moves no position, so where its answer is lost nothing tells whether it was
+        carried out; a second one could trim what is not published yet. Such shards are taken anew."""
+        try:
+            return await self._shards.trim(holds)
+        except WorldFault:
+            for hold in holds:
+                hold.drop()
+            raise
 
     def _short(self, tp: Partition) -> Partition:
         return self._layout.short(tp[0]), tp[1]
@@ -197,13 +222,12 @@ class Keeper:
         return self._layout.name(hold.topic), hold.partition
 
 
-async def _ask(holds: list[H], ask: Callable[[Sequence[H]], Awaitable[list[bool]]]) -> list[H]:
+async def _ask(holds: list[H], ask: Callable[[Sequence[H]], Awaitable[list[bool]]]) -> None:
     """Ask about holds, if any; those that are refused are dropped."""
     answers = await ask(holds) if holds else []
-    lost = [hold for hold, ok in zip(holds, answers, strict=True) if not ok and hold.alive]
-    for hold in lost:
-        hold.drop()
-    return lost
+    for hold, ok in zip(holds, answers, strict=True):
+        if not ok:
+            hold.drop()
 
 
 def _name(tp: Partition) -> str:

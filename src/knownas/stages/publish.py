@@ -110,8 +110,8 @@ class Publishers:
         taken = len(publisher.waiting)
         if not taken:
             return
-        if not outlet.is_open and not await self._still_ours(hold):
-            raise Refused("the shard was taken by another worker")
+        if not outlet.is_open:
+            await self._reopen(publisher)
         batches: dict[Partition, list[Message]] = {}
         for element in list(publisher.waiting)[:taken]:
             for topic, partition, key, value, headers, at in element:
@@ -125,6 +125,20 @@ class Publishers:
         hold.published += taken
         self._meter.count("published", sum(map(len, batches.values())))
 
-    async def _still_ours(self, hold: ShardHold) -> bool:
-        """A new producer would fence the shard's rightful one: only who holds the token may open it again."""
-        return await self._store.has_token(hold)
+    async def _reopen(self, publisher: Publisher) -> None:
+        """Open the outlet again, which fences the shard's rightful one: only who holds the token may. Asked before, so
+        as to disturb nobody, and after, because whoever took the shard in between is now fenced and would be
+        overtaken; whoever takes it later fences us."""
+        await self._check_token(publisher.hold)
+        await self._gap("publish.checked")
+        try:
+            await publisher.outlet.open()
+            await self._gap("publish.reopened")
+            await self._check_token(publisher.hold)
+        except BaseException:
+            await publisher.outlet.close()
+            raise
+
+    async def _check_token(self, hold: ShardHold) -> None:
+        if not await self._store.has_token(hold):
+            raise Refused("the shard was taken by another worker")

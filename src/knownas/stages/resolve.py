@@ -38,6 +38,10 @@ from knownas.topics import Layout
 REMEMBERED: Final = 200_000
 """How many devices' and profiles' hashes a worker remembers."""
 
+LONGEST_VALUE: Final = 900_000
+LONGEST_KEY: Final = 1_000
+"""Of a rejected record, in bytes: a broker takes messages of 1 MiB by default."""
+
 encode: Final = msgspec.json.Encoder().encode
 
 Outbound = dict[Partition, list[Message]]
@@ -198,28 +202,30 @@ class Resolve:
         for record in chunk.records:
             if record.offset < hold.done:
                 continue
-            arrival, device = self._arrival(hold, record)
+            arrival = self._arrival(hold, record)
             arrivals.append(arrival)
-            if arrival.home == hold.partition and device is not None:
-                devices.add(device)
+            if arrival.home == hold.partition and arrival.device is not None:
+                devices.add(arrival.device)
             if isinstance(arrival.intake, Flaw):
                 continue
             identities.update(arrival.intake.named.usable)
         return Work(chunk, arrivals, devices, identities) if arrivals else None
 
-    def _arrival(self, hold: SourceHold, record: Any) -> tuple[Arrival, str | None]:
+    def _arrival(self, hold: SourceHold, record: Any) -> Arrival:
         value, at, headers = record.value, max(record.timestamp, 0), record.headers
         origin: Origin | None = None
         if headers and hold.topic == EVENTS and value is not None:
             for name, sealed in headers:
-                if name == HEADER and (origin := unseal(self._names, sealed, hold.partition, value)) is not None:
+                if name != HEADER or sealed is None:
+                    continue
+                if (origin := unseal(self._names, sealed, hold.partition, value)) is not None:
                     at, headers = origin.at, [header for header in headers if header[0] != HEADER]
                     break
-        intake = take_in(value, at, self._rules)
+        intake = take_in(value, at, self._rules, _size(record.key, headers))
         device = home = None
         if not isinstance(intake, Flaw) and intake.record.device is not None:
             device, home = self._places.device(intake.record.device)
-        return Arrival(record.offset, at, record.key, value, headers, intake, home, origin), device
+        return Arrival(record.offset, at, record.key, value, headers, intake, device, home, origin)
 
     def _outgoing(self, works: Sequence[Work]) -> Outbound:
         batches: Outbound = {}
@@ -245,6 +251,10 @@ class Resolve:
             batches.setdefault(target, []).extend(map(ledger_message, rows))
 
 
+def _size(key: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> int:
+    return len(key or b"") + sum(len(name) + len(value or b"") for name, value in headers)
+
+
 def ledger_message(row: LedgerRow) -> Message:
     """A ledger row as it is sent: JSON, keyed by what it is about."""
     about = row.device or (row.identity and row.identity[1]) or row.profile
@@ -252,7 +262,10 @@ def ledger_message(row: LedgerRow) -> Message:
 
 
 def rejected(rejection: Rejection, layout: Layout) -> Message:
-    """A rejected record as it is sent: the bytes as they came, the reason in the headers."""
+    """A rejected record as it is sent: the bytes as they came, the reason in the headers.
+
+    What is larger than a message may be is cut, with its size in the header `truncated`; a key that long is left out.
+    """
     position = rejection.position
     headers = [
         ("reason", rejection.reason.encode()),
@@ -260,6 +273,10 @@ def rejected(rejection: Rejection, layout: Layout) -> Message:
         ("topic", layout.name(position.topic).encode()),
         ("partition", b"%d" % position.partition),
         ("offset", b"%d" % position.offset),
-        ("source", rejection.key or b""),
+        ("source", (rejection.key or b"")[:LONGEST_KEY]),
     ]
-    return Message(rejection.key, rejection.value, headers, None)
+    key, value = rejection.key, rejection.value
+    if value is not None and len(value) > LONGEST_VALUE:
+        headers.append(("truncated", b"%d" % len(value)))
+        value = value[:LONGEST_VALUE]
+    return Message(key if key is None or len(key) <= LONGEST_KEY else None, value, headers, None)
