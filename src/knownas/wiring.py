@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from knownas.adapters.faust_app import crash_of, make_app
 from knownas.adapters.kafka import KafkaOutlet
+from knownas.adapters.kafka_log import KafkaLog
 from knownas.adapters.store import RedisShardStore, RedisSourceStore
 from knownas.operate.health import Health
 from knownas.operate.metrics import Metrics
@@ -20,12 +21,28 @@ from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
 from knownas.topics import Layout
 
+WATCH_SECONDS: Final = 2.0
+
 
 def calm_collector() -> None:
     """What is loaded stays; and a poll makes thousands of values that reference counting takes care of by itself."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+
+
+class KafkaWatch:
+    """Sees whether Kafka answers: its clients wait for a broker that is away without ever saying so."""
+
+    def __init__(self, log: KafkaLog) -> None:
+        self._log = log
+        self.trouble: str | None = None
+
+    async def look(self) -> None:
+        """Look every few seconds."""
+        while True:
+            self.trouble = None if await self._log.answers() else "Kafka does not answer"
+            await asyncio.sleep(WATCH_SECONDS)
 
 
 class Worker:
@@ -63,14 +80,16 @@ class Worker:
             settings.idle_check_ms / 1000,
             gap,
         )
+        self._kafka_watch = KafkaWatch(world.log)
         rules = settings.identity_rules()
         resolve = Resolve(sources, self._outlet, world.names, rules, layout, metrics, refused, gap)
         materialize = Materialize(
             shards, publishers, layout, metrics, refused, settings.cached_profiles, settings.publish_counts, gap
         )
         self.health = Health(
-            metrics, [resolve.patience, materialize.patience, publishers.patience, self.keeper.patience]
+            metrics, [resolve.patience, materialize.patience, publishers, self.keeper.patience, self._kafka_watch]
         )
+        self._publishers = publishers
         self._app = make_app(settings, layout, self.keeper, resolve, materialize)
         self.health_port = settings.health_port
 
@@ -92,8 +111,12 @@ class Worker:
     async def _until(self, stop: asyncio.Event, looking: asyncio.Task[None]) -> None:
         told = asyncio.ensure_future(stop.wait())
         crashed = asyncio.ensure_future(crash_of(self._app))
-        await asyncio.wait({told, crashed, looking}, return_when=asyncio.FIRST_COMPLETED)
+        broken = asyncio.ensure_future(self._publishers.broken.wait())
+        await asyncio.wait({told, crashed, broken, looking}, return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
+        broken.cancel()
+        if self._publishers.reason is not None:
+            raise self._publishers.reason
         if crashed.done():
             raise crashed.result()
         crashed.cancel()
@@ -102,6 +125,7 @@ class Worker:
 
     async def _look_after(self) -> None:
         tick = asyncio.create_task(self.keeper.look_after())
+        watch = asyncio.create_task(self._kafka_watch.look())
         try:
             while not tick.done():
                 if self.keeper.has_taken:
@@ -110,3 +134,4 @@ class Worker:
             tick.result()
         finally:
             tick.cancel()
+            watch.cancel()

@@ -125,10 +125,14 @@ async def test_a_store_that_is_killed_and_comes_back_loses_nothing(
 
 async def test_a_kafka_that_stops_and_comes_back_loses_nothing(deployment_of_own: Deployment, own_kafka: Kafka) -> None:
     deployment = deployment_of_own
-    async with deployment.worker():
+    async with deployment.worker() as worker:
         await deployment.send(event("d-1", "A"), login("d-1", email="x@example.com"))
         await deployment.settled()
+        await asyncio.to_thread(own_kafka.kill)
+        said = await until_health(worker.health_port, ready=False)
+        assert "Kafka does not answer" in said["reasons"]
         await asyncio.to_thread(own_kafka.restart)
+        await until_health(worker.health_port, ready=True)
         await deployment.send(event("d-1", "B"))
         await deployment.settled()
     person = await deployment.of_identity("email", "x@example.com")

@@ -140,6 +140,7 @@ class World:
     async def _step(self) -> None:
         for _ in range(6):
             await asyncio.sleep(0)
+        self.broken += [worker.publishers.reason for worker in self.workers if worker.publishers.reason is not None]
         if self.broken:
             raise self.broken[0]
         if not self.waiting:

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeError, ProducerFenced
 
 from knownas.errors import Refused, WorldFault
 from knownas.stages.ports import Batches, Gap, Message, no_gap
@@ -114,15 +114,21 @@ def _next_batch(producer: AIOKafkaProducer, messages: deque[Message]) -> Any:
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
-    """A producer that cannot reach its broker would wait for what it still holds: after a failure that is let go."""
+    """A producer that cannot reach its broker would wait for what it still holds, and send it late: let go of that."""
     try:
         async with asyncio.timeout(2):
             await producer.stop()
     except (KafkaError, OSError, TimeoutError):
-        pass
+        if producer._sender is not None:
+            await producer._sender.close()
+        await producer.client.close()
 
 
 def _fault(error: Exception) -> Exception:
     if isinstance(error, ProducerFenced):
         return Refused("a newer producer of this shard is at work")
+    if isinstance(error, (MessageSizeTooLargeError, InvalidTimestampError)):
+        return RuntimeError(
+            f"Kafka will never take this: {error!r}"
+        )  # nothing that may pass: ours, a size that should have been kept
     return WorldFault(f"Kafka: {str(error) or type(error).__name__}")

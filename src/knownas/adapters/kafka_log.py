@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
@@ -20,6 +21,7 @@ from aiokafka.errors import (
 from knownas.errors import WorldFault
 from knownas.stages.ports import Partition
 
+ANSWER_SECONDS: Final = 3
 KNOWN_SECONDS: Final = 30
 """A broker learns of a topic a moment after it was made."""
 
@@ -38,6 +40,18 @@ class KafkaLog:
             raise WorldFault(f"Kafka does not answer at {self._bootstrap}") from error
         except (KafkaError, OSError, TimeoutError) as error:
             raise WorldFault(f"Kafka at {self._bootstrap}: {str(error) or type(error).__name__}") from error
+
+    async def answers(self) -> bool:
+        """Whether a broker answers now."""
+        client = AIOKafkaClient(bootstrap_servers=self._bootstrap)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await client.bootstrap()
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        finally:
+            await client.close()
+        return True
 
     async def committed(self, group: str, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """The group's committed offsets; partitions without one are left out."""

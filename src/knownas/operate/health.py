@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -14,13 +14,15 @@ from knownas.operate.metrics import Metrics
 class Patient(Protocol):
     """Something that may be waiting for the world."""
 
-    trouble: str | None
+    @property
+    def trouble(self) -> str | None:
+        """What is waited for, None when all is well."""
 
 
 class Health:
     """What a worker says of itself."""
 
-    def __init__(self, metrics: Metrics, patients: list[Patient]) -> None:
+    def __init__(self, metrics: Metrics, patients: Sequence[Patient]) -> None:
         self._metrics, self._patients = metrics, patients
         self.partitions: list[str] | None = None
 

@@ -18,7 +18,7 @@ from knownas.errors import CannotStart, StoreLostWrites, WorldFault
 from knownas.nouns import RESOLVED
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.patience import Patience
-from knownas.stages.ports import Gap, Log, Partition, ShardStore, SourceStore, no_gap
+from knownas.stages.ports import Gap, Log, Outlet, Partition, ShardStore, SourceStore, no_gap
 from knownas.stages.publish import Publishers
 from knownas.topics import Layout
 
@@ -84,7 +84,7 @@ class Keeper:
         first = await self._first_positions(tps, bounds, committed)
         taken: dict[Partition, Hold] = {}
         shards = {short: at for short, at in first.items() if short[0] == RESOLVED}
-        outlets = await asyncio.gather(*(self._publishers.prepare(shard) for _, shard in shards))
+        outlets = await self._prepare([shard for _, shard in shards])
         sources = {short: at for short, at in first.items() if short[0] != RESOLVED}
         try:
             await self._gap("keeper.fenced")
@@ -106,6 +106,19 @@ class Keeper:
             self._publishers.begin(hold, outlet, elements)
         self._holds.update(holds)
         return holds
+
+    async def _prepare(self, shards: Sequence[int]) -> list[Outlet]:
+        """Open an outlet for each shard; if any cannot be opened none stays open, or it would fence a later one."""
+        opening = [asyncio.create_task(self._publishers.prepare(shard)) for shard in shards]
+        try:
+            return list(await asyncio.gather(*opening))
+        except BaseException:
+            for task in opening:
+                task.cancel()
+            for opened in await asyncio.gather(*opening, return_exceptions=True):
+                if not isinstance(opened, BaseException):
+                    await opened.close()
+            raise
 
     async def _first_positions(
         self, tps: Sequence[Partition], bounds: Mapping[Partition, tuple[int, int]], committed: Mapping[Partition, int]
@@ -142,12 +155,12 @@ class Keeper:
 
     async def drop(self, tps: Iterable[Partition]) -> None:
         """Give partitions up: let polls finish for a moment, store how far they came, end their publishers."""
-        dropped = {tp: hold for tp in tps if (hold := self._holds.pop(tp, None)) is not None and hold.alive}
-        await asyncio.gather(*(self._finish(hold) for hold in dropped.values()))
+        dropped = {tp: hold for tp in tps if (hold := self._holds.pop(tp, None)) is not None}
+        await asyncio.gather(*(self._finish(hold) for hold in dropped.values() if hold.alive))
         for tp, hold in dropped.items():
             self._note(tp, hold)
-            if isinstance(hold, ShardHold):
-                await self._publishers.end(hold.partition)
+        shards = [hold.partition for hold in dropped.values() if isinstance(hold, ShardHold)]
+        await asyncio.gather(*(self._publishers.end(shard) for shard in shards))
 
     async def _finish(self, hold: Hold) -> None:
         try:

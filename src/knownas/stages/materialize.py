@@ -55,6 +55,8 @@ class Materialize:
     async def poll(self, chunks: Sequence[Chunk]) -> None:
         """Take all chunks of one poll through the stage; returns when everything is committed or nothing is ours."""
         works = [work for chunk in chunks if chunk.hold.alive and (work := Work(chunk)).arrived]
+        for work in works:
+            await self._publishers.room(work.hold)
         async with AsyncExitStack() as stack:
             for work in works:
                 await stack.enter_async_context(work.hold.busy)

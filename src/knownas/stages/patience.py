@@ -13,6 +13,7 @@ from knownas.errors import WorldFault
 
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 5.0
+SLOW_SECONDS: Final = 5.0
 
 log = structlog.get_logger()
 
@@ -26,6 +27,20 @@ class Patience:
 
     async def until_done(self, attempt: Callable[[], Awaitable[None]], wanted: Callable[[], bool]) -> None:
         """Run `attempt` until it returns; give up only when nobody wants the outcome any more."""
+        slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._is_slow)
+        try:
+            await self._until_done(attempt, wanted)
+        finally:
+            slow.cancel()
+            self.trouble = None
+
+    def _is_slow(self) -> None:
+        """An attempt that neither ends nor fails: Kafka's client waits for a broker without an end."""
+        if self.trouble is None:
+            self.trouble = f"{self._what}: no answer for {SLOW_SECONDS:.0f} s"
+            log.warning("waiting", stage=self._what, reason=self.trouble)
+
+    async def _until_done(self, attempt: Callable[[], Awaitable[None]], wanted: Callable[[], bool]) -> None:
         pause = FIRST_PAUSE_SECONDS
         while wanted():
             try:
@@ -39,6 +54,4 @@ class Patience:
                 continue
             if self.trouble is not None:
                 log.info("resumed", stage=self._what)
-            self.trouble = None
             return
-        self.trouble = None

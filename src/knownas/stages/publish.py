@@ -9,12 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from knownas.errors import Refused
 from knownas.stages.hold import ShardHold
 from knownas.stages.patience import Patience
 from knownas.stages.ports import Element, Gap, Message, Meter, Outlet, Partition, Refusal, ShardStore, no_gap
 from knownas.topics import Layout
+
+MOST_BYTES: Final = 4_000_000
+"""Of one transaction, or a long backlog would never be done within the transaction's time-out."""
+MOST_WAITING: Final = 200
+"""Elements that wait for a shard's publisher before its folding waits too: memory is not a place to keep them."""
 
 
 class Publisher:
@@ -26,6 +32,9 @@ class Publisher:
         self.wake = asyncio.Event()
         if waiting:
             self.wake.set()
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+        self.patience = Patience(f"publish {hold.partition}")
         self.task: asyncio.Task[None] | None = None
 
 
@@ -47,7 +56,14 @@ class Publishers:
         self._of: dict[int, Publisher] = {}
         self.retaking: set[asyncio.Task[None]] = set()
         """Tasks that take a shard again after its publisher was fenced; the loop itself would not keep them alive."""
-        self.patience = Patience("publish")
+        self.broken = asyncio.Event()
+        self.reason: Exception | None = None
+        """What nobody expected of a publisher, if it happened: the worker must end with it."""
+
+    @property
+    def trouble(self) -> str | None:
+        """What any publisher waits for."""
+        return next((trouble for publisher in self._of.values() if (trouble := publisher.patience.trouble)), None)
 
     @property
     def count(self) -> int:
@@ -73,12 +89,21 @@ class Publishers:
         if publisher is not None and publisher.hold is hold:
             publisher.waiting.append(messages)
             publisher.wake.set()
+            if len(publisher.waiting) >= MOST_WAITING:
+                publisher.has_room.clear()
+
+    async def room(self, hold: ShardHold) -> None:
+        """Wait while too much waits to be published for a shard."""
+        publisher = self._of.get(hold.partition)
+        if publisher is not None and publisher.hold is hold:
+            await publisher.has_room.wait()
 
     async def end(self, shard: int) -> None:
         """Stop publishing for a shard at once; the outbox keeps what was not sent."""
         publisher = self._of.pop(shard, None)
         if publisher is None:
             return
+        publisher.has_room.set()
         if publisher.task is not None:
             publisher.task.cancel()
             await asyncio.gather(publisher.task, return_exceptions=True)
@@ -96,7 +121,8 @@ class Publishers:
                 await publisher.wake.wait()
                 publisher.wake.clear()
                 await asyncio.sleep(self._linger)
-                await self.patience.until_done(lambda: self._publish(publisher), lambda: hold.alive)
+                while publisher.waiting and hold.alive:
+                    await publisher.patience.until_done(lambda: self._publish(publisher), lambda: hold.alive)
         except Refused:
             self._meter.count("fenced_publishers")
             hold.drop()
@@ -104,16 +130,23 @@ class Publishers:
             retaking = asyncio.create_task(self._refused([hold]))
             self.retaking.add(retaking)
             retaking.add_done_callback(self.retaking.discard)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it must not end in a task that nobody looks at)
+            self.reason = error
+            self.broken.set()
+        finally:
+            publisher.has_room.set()
 
     async def _publish(self, publisher: Publisher) -> None:
         hold, outlet = publisher.hold, publisher.outlet
-        taken = len(publisher.waiting)
-        if not taken:
-            return
         if not outlet.is_open:
             await self._reopen(publisher)
         batches: dict[Partition, list[Message]] = {}
-        for element in list(publisher.waiting)[:taken]:
+        taken = size = 0
+        for element in publisher.waiting:
+            size += sum(len(message.value or b"") for message in element)
+            if taken and size > MOST_BYTES:
+                break
+            taken += 1
             for topic, partition, key, value, headers, at in element:
                 target = (self._layout.name(topic), partition)
                 batches.setdefault(target, []).append(Message(key, value, headers, at))
@@ -122,6 +155,8 @@ class Publishers:
         await self._gap("publish.sent")
         for _ in range(taken):
             publisher.waiting.popleft()
+        if len(publisher.waiting) < MOST_WAITING:
+            publisher.has_room.set()
         hold.published += taken
         self._meter.count("published", sum(map(len, batches.values())))
 
