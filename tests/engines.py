@@ -125,7 +125,7 @@ class CoreEngine:
         for (topic, partition), log in bench.logs.items():
             for record in log:
                 for name, header in record.headers:
-                    if name == HEADER:
+                    if name == HEADER and header is not None:
                         origin_topic, origin_partition, origin_offset, *_ = header.decode().split(":")
                         origin = Position(origin_topic, int(origin_partition), int(origin_offset))
                         numbers.setdefault(Position(topic, partition, record.offset), numbers[origin])

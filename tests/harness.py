@@ -150,7 +150,7 @@ class Bench:
         topic, number = partition
         value, origin = record.value or b"", None
         if topic == EVENTS:
-            seals = [header for name, header in record.headers if name == HEADER]
+            seals = [header for name, header in record.headers if name == HEADER and header is not None]
             origins = (unseal(self.setting.names, seal, number, value) for seal in seals)
             origin = next((found for found in origins if found is not None), None)
         at = record.at if origin is None else origin.at

@@ -102,7 +102,7 @@ def _rejected(world: World) -> dict[Any, Any]:
     found = {}
     for number in range(world.setting.partitions):
         for entry in world.kafka.logs[world.layout.name(REJECTED), number]:
-            said = dict(entry.headers)
+            said = {name: value or b"" for name, value in entry.headers}
             topic = world.layout.short(said["topic"].decode())
             found[topic, int(said["partition"]), int(said["offset"])] = said["reason"].decode(), entry.value
     return found

@@ -30,7 +30,8 @@ from knownas.nouns import (
 from knownas.records.intake import Flaw, Intake
 from knownas.records.origin import HEADER, Origin, seal
 
-Header = tuple[str, bytes]
+Header = tuple[str, bytes | None]
+"""As Kafka has them: a value may be null."""
 
 
 class Arrival(NamedTuple):

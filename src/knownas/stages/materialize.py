@@ -8,12 +8,12 @@ state; after it, the successor publishes what the outbox still holds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 
 from knownas.nouns import CHANGED, LEDGER, REJECTED, Profile
 from knownas.profile.fold import Arrived, Fold, Folded, read
 from knownas.stages.hold import ShardHold
 from knownas.stages.patience import Patience
+from knownas.stages.poll import carry
 from knownas.stages.ports import Chunk, Element, Gap, Meter, Outgoing, Refusal, ShardStore, Shares, no_gap
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import ledger_message, rejected
@@ -57,17 +57,7 @@ class Materialize:
         works = [work for chunk in chunks if chunk.hold.alive and (work := Work(chunk)).arrived]
         for work in works:
             await self._publishers.room(work.hold)
-        async with AsyncExitStack() as stack:
-            for work in works:
-                await stack.enter_async_context(work.hold.busy)
-
-            async def attempt() -> None:
-                await self._attempt([work for work in works if work.hold.alive])
-
-            await self.patience.until_done(attempt, lambda: any(work.hold.alive for work in works))
-        lost = [work.hold for work in works if not work.hold.alive]
-        if lost:
-            await self._refused(lost)
+        await carry(works, self._attempt, self.patience, self._refused)
 
     async def _attempt(self, works: list[Work]) -> None:
         try:
@@ -153,5 +143,5 @@ class Materialize:
             out.append(Outgoing(LEDGER, partition, message.key, message.value, [], message.at))
         for rejection in folded.rejections:
             said = rejected(rejection, self._layout)
-            out.append(Outgoing(REJECTED, partition, said.key, said.value, list(said.headers), None))
+            out.append(Outgoing(REJECTED, partition, said.key, said.value, said.headers, None))
         return out

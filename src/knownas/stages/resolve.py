@@ -8,7 +8,6 @@ commit, or when idle. A crash anywhere repeats the chunk, and the same decisions
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +20,7 @@ from knownas.records.intake import Flaw, take_in
 from knownas.records.origin import HEADER, Origin, unseal
 from knownas.stages.hold import SourceHold
 from knownas.stages.patience import Patience
+from knownas.stages.poll import carry
 from knownas.stages.ports import (
     Chunk,
     Gap,
@@ -114,17 +114,7 @@ class Resolve:
     async def poll(self, chunks: Sequence[Chunk]) -> None:
         """Take all chunks of one poll through the stage; returns when everything is sent or nothing is ours."""
         works = [work for chunk in chunks if (work := self._read(chunk)) is not None]
-        async with AsyncExitStack() as stack:
-            for work in works:
-                await stack.enter_async_context(work.hold.busy)
-
-            async def attempt() -> None:
-                await self._attempt([work for work in works if work.hold.alive])
-
-            await self.patience.until_done(attempt, lambda: any(work.hold.alive for work in works))
-        lost = [work.hold for work in works if not work.hold.alive]
-        if lost:
-            await self._refused(lost)
+        await carry(works, self._attempt, self.patience, self._refused)
 
     async def _attempt(self, works: list[Work]) -> None:
         works = await self._load(works)
