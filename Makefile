@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+BENCH := .cache/bench
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test mutate check lock clean
+.PHONY: setup demo test faults mutate check bench lock clean
 
 setup: $(READY)
 
@@ -13,6 +14,10 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/pytest $(ARGS)
+
+# All faults on real services; `make test` has a short form. ARGS="--kills 40 --seed 7" chooses.
+faults: $(READY)
+	@$(BIN)/pytest tests/faults --kills 24 $(ARGS)
 
 mutate: $(READY)
 	@$(BIN)/python tools/mutate.py $(ARGS)
@@ -24,12 +29,18 @@ check: $(READY)
 	$(BIN)/lint-imports --cache-dir .cache/import_linter
 	$(BIN)/python tools/licences.py
 
-# Renews requirements/ (dev: everything; run: what a worker in production needs) and Kafka's jars, each with hashes.
+# The peers' packages have an environment of their own: one of them holds others at versions that knownas is beyond.
+bench: $(BENCH)/ready
+	@$(BENCH)/bin/python -m tests.bench $(ARGS)
+
+# Renews requirements/ (dev: all but the bench; run: what a worker in production needs; bench) and Kafka's jars, each
+# with hashes.
 COMPILE := .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
 lock: $(READY)
 	$(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv
 	$(COMPILE) --extra dev --output-file requirements/dev.txt
 	$(COMPILE) --output-file requirements/run.txt
+	$(COMPILE) --extra bench --output-file requirements/bench.txt
 	$(BIN)/python tools/lock_kafka.py
 
 clean:
@@ -43,4 +54,11 @@ $(READY): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BENCH)/ready: $(READY) requirements/bench.txt
+	@echo "Setting up the benchmark's packages in $(BENCH) (once, about a minute)"
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/pip install --quiet --require-hashes -r requirements/bench.txt
+	@$(BENCH)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -14,6 +14,7 @@ timestamp in milliseconds.
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -297,8 +298,8 @@ def murmur2(data: bytes) -> int:
     length = len(data)
     h = 0x9747B28C ^ length
     body = length & ~3
-    for i in range(0, body, 4):
-        k = int.from_bytes(data[i : i + 4], "little") * 0x5BD1E995 & 0xFFFFFFFF
+    for word in struct.unpack_from(f"<{length >> 2}I", data):
+        k = word * 0x5BD1E995 & 0xFFFFFFFF
         h = (h * 0x5BD1E995 ^ (k ^ k >> 24) * 0x5BD1E995) & 0xFFFFFFFF
     tail = length & 3
     if tail:

@@ -97,7 +97,8 @@ async def check_layout(log: KafkaLog, store: StoredLayout, names: Names, setting
             "KNOWNAS_SECRET_FILE) to the one used before"
         )
     for what, name in (("kinds", "IDENTITY_KINDS"), ("region", "PHONE_REGION"), ("group", "GROUP")):
-        if stored[what] != now[what]:
+        # A store that an earlier version made says nothing of these.
+        if stored.get(what, now[what]) != now[what]:
             raise CannotStart(
                 f"KNOWNAS_{name} is {now[what]!r}, the store was made with {stored[what]!r}: what was decided by the "
                 "one would be decided differently by the other. Set it to what it was"

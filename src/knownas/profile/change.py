@@ -36,13 +36,13 @@ def before(profile: Profile, with_counts: bool) -> Before:
 
 def message(then: Before, profile: Profile, ts: Timestamp, with_counts: bool) -> bytes:
     """One message for everything that changed since `then`."""
-    facts = facts_about(profile)
+    facts, properties = facts_about(profile), values(profile)
     changed = {
         field: {"from": then.facts.get(field), "to": value}
         for field, value in facts.items()
         if then.facts.get(field) != value and (value or then.facts)
     }
-    changed |= _differences("properties", then.properties, values(profile))
+    changed |= _differences("properties", then.properties, properties)
     if with_counts:
         changed |= _differences("events", then.counts, {name: c.count for name, c in profile.events.items()})
     told: dict[str, Any] = {"id": profile.id, "since": then.changed, "version": profile.version, "type": profile.type}
@@ -53,7 +53,7 @@ def message(then: Before, profile: Profile, ts: Timestamp, with_counts: bool) ->
         "ts": ts,
         "changed": changed,
         "links": [guest for guest in profile.guests if guest not in known],
-        "profile": view(profile),
+        "profile": view(profile, facts, properties),
     }
     encoded = orjson.dumps(told)
     return encoded if len(encoded) <= MESSAGE_BYTES else _shortened(told, facts)

@@ -8,10 +8,12 @@ from knownas.nouns import Profile
 from knownas.profile.types import reachable
 
 
-def view(profile: Profile) -> dict[str, Any]:
-    """The profile as a JSON object (contract: "The profile, wherever it is shown")."""
-    shown = {"id": profile.id, "version": profile.version, **facts_about(profile)}
-    shown["properties"] = values(profile)
+def view(
+    profile: Profile, facts: dict[str, Any] | None = None, properties: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The profile as a JSON object (contract: "The profile, wherever it is shown"); who has its parts gives them."""
+    shown = {"id": profile.id, "version": profile.version, **(facts or facts_about(profile))}
+    shown["properties"] = values(profile) if properties is None else properties
     shown["events"] = {
         name: {"count": count.count, "first": count.first, "last": count.last} for name, count in profile.events.items()
     }

@@ -1,0 +1,153 @@
+"""`make bench`: the same bytes through knownas and its peers, side by side on one machine.
+
+Reading order: traffic (the bytes), peers/ (the others), systems (how each is started and looked at), race (one run,
+and when the clock starts and stops), reference (no work, no figure), latency, report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import tempfile
+import uuid
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter, validators
+
+from knownas.cli.output import console, errors, say_json
+from knownas.embedded import EmbeddedError, console_progress
+from knownas.embedded import Services as Embedded
+from tests.bench.latency import Latency, measure
+from tests.bench.race import Figures, order, run
+from tests.bench.reference import expected
+from tests.bench.report import latency_lines, summary, table
+from tests.bench.systems import SYSTEMS, Broken, Services
+from tests.bench.traffic import Traffic, shop
+
+LATENCY_RATE = 2_000
+LATENCY_SECONDS = 10
+
+app = App(name="make bench", help_flags=["--help"], version_flags=[], console=console)
+AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+
+
+@app.default
+def bench(
+    *,
+    records: AtLeastOne = 40_000,
+    warm_up: AtLeastOne = 4_000,
+    runs: AtLeastOne = 1,
+    seed: int = 7,
+    systems: str = ",".join(SYSTEMS),
+    latency: bool = True,
+    json: bool = False,
+) -> int:
+    """Drain the demo shop's traffic through knownas and its peers, and compare what it costs.
+
+    A system that did not do its work gets no figures; the exit status is 1 then.
+
+    Parameters
+    ----------
+    records
+        How many records are measured.
+    warm_up
+        How many records go before them.
+    runs
+        How often everything is run; the figures are medians.
+    seed
+        The same seed makes the same bytes.
+    systems
+        Which systems, by commas.
+    latency
+        Whether to measure how long knownas takes from producer to profile.
+    json
+        End with one line of JSON instead of a table.
+    """
+    names = [name.strip() for name in systems.split(",")]
+    if unknown := [name for name in names if name not in SYSTEMS]:
+        errors.print(f"bench: no system is called {', '.join(unknown)}; there are {', '.join(SYSTEMS)}", markup=False)
+        return 2
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that it retries while topics are new is no news
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="knownas-bench-")))
+        try:
+            with console_progress() as progress:
+                started = stack.enter_context(Embedded(folder, progress=progress))
+        except EmbeddedError as error:
+            errors.print(f"bench: {error}", markup=False)
+            return 1
+        race = Bench(Services(started.bootstrap, started.redis_url, folder), shop(seed, warm_up, records), seed)
+        asyncio.run(race.run(names, runs, latency))
+    race.report(names, json)
+    return 1 if race.broken else 0
+
+
+class Bench:
+    """All runs of all systems."""
+
+    def __init__(self, services: Services, traffic: Traffic, seed: int) -> None:
+        self._services, self._traffic, self._seed = services, traffic, seed
+        self._wanted = expected(traffic)
+        self._figures: dict[str, list[Figures]] = {}
+        self._latencies: dict[str, Latency] = {}
+        self.broken: dict[str, str] = {}
+
+    async def run(self, names: Sequence[str], runs: int, latency: bool) -> None:
+        """Run everything."""
+        for number in range(runs):
+            for name in order(names, number):
+                await self._race(name, f"run {number + 1} of {runs}")
+        if latency and "knownas" in self._figures and "knownas" not in self.broken:
+            await self._measure_latency()
+
+    async def _race(self, name: str, which: str) -> None:
+        if name in self.broken:
+            return
+        errors.print(f"{name}, {which} ...")
+        try:
+            figures = await run(name, _namespace(), self._services, self._traffic, self._wanted)
+        except Broken as broken:
+            self._break(name, broken)
+        else:
+            self._figures.setdefault(name, []).append(figures)
+
+    async def _measure_latency(self) -> None:
+        capacity = summary("knownas", self._figures["knownas"], {})["events_per_second"]
+        for load, rate in (("2000_per_second", LATENCY_RATE), ("half_capacity", max(1, capacity // 2))):
+            errors.print(f"knownas, latency at {rate:,} events a second ...")
+            try:
+                found = await measure(_namespace(), self._services, self._seed, rate, LATENCY_SECONDS)
+            except Broken as broken:
+                self._break("knownas", broken)
+                return
+            self._latencies[load] = found
+
+    def _break(self, name: str, broken: Broken) -> None:
+        self.broken[name] = str(broken)
+        errors.print(f"bench: {name} gets no figures: {broken}", style="red", markup=False)
+
+    def report(self, names: Sequence[str], as_json: bool) -> None:
+        """Say what was found: what is broken has been said already."""
+        told = {
+            name: summary(name, self._figures[name], self._latencies if name == "knownas" else {})
+            for name in names
+            if name in self._figures and name not in self.broken
+        }
+        if as_json:
+            say_json(told)
+            return
+        console.print(table(told))
+        for line in latency_lines(told):
+            console.print(line)
+
+
+def _namespace() -> str:
+    return f"b{uuid.uuid4().hex[:8]}"
+
+
+if __name__ == "__main__":
+    sys.exit(app())
