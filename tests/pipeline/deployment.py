@@ -12,9 +12,11 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from knownas.adapters.reader import Reader
-from knownas.nouns import EVENTS, LEDGER, REJECTED, Identity, Profile, murmur2
+from knownas.nouns import EVENTS, LEDGER, REJECTED, UPDATES, Identity, Profile, murmur2
 from knownas.operate.layout import create_topics
 from knownas.operate.ledger import rows_about
 from knownas.operate.settle import until_settled
@@ -94,6 +96,8 @@ class Deployment:
             "IDENTITY_KINDS": ",".join(s.identity_kinds),
             "POLL_MAX_RECORDS": str(s.poll_max_records),
         }
+        if s.phone_region is not None:
+            named["PHONE_REGION"] = s.phone_region
         return {"PATH": os.environ["PATH"]} | {f"KNOWNAS_{name}": value for name, value in named.items()}
 
     def command(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -176,10 +180,23 @@ async def deployed(
     deployment = Deployment(loaded, layout)
     try:
         await create_topics(deployment.world.log, layout, 1)
+        await keep_everything(loaded.kafka, layout)
         await deployment.world.layout()
         yield deployment
     finally:
         await deployment.close()
+
+
+async def keep_everything(kafka: str, layout: Layout) -> None:
+    """Let no record go: stories happen at fixed times, which are past the topics' retention."""
+    topics = [layout.name(short) for short in (EVENTS, UPDATES)]
+    configs = {"retention.ms": "-1", "message.timestamp.type": "CreateTime"}
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs) for topic in topics])
+    finally:
+        await admin.close()
 
 
 def lines_of(records: Iterable[dict[str, Any]], key: Callable[[dict[str, Any]], str]) -> str:
