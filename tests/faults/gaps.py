@@ -1,0 +1,43 @@
+"""The gaps between two effects, by the names the stages call them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+STAGES: Final = (
+    "resolve.loaded",
+    "resolve.claimed",
+    "resolve.committed",
+    "resolve.half_sent",
+    "resolve.ledger_sent",
+    "resolve.sent",
+    "materialize.loaded",
+    "materialize.committed",
+    "publish.before",
+    "publish.uncommitted",
+    "publish.sent",
+)
+IDLE: Final = ("keeper.advancing", "keeper.advanced", "keeper.trimming", "keeper.trimmed")
+TAKING: Final = ("keeper.fenced", "keeper.taken")
+GIVING_UP: Final = ("keeper.finishing", "keeper.finished")
+"""Passed when partitions are revoked while something is done that the store does not know yet."""
+REOPENING: Final = ("publish.checked", "publish.reopened")
+"""Passed after a transaction failed."""
+RACE: Final = "resolve.claim_lost"
+"""Passed when another worker claims first."""
+
+GAPS: Final = (*TAKING, *STAGES, RACE, *REOPENING, *IDLE, *GIVING_UP)
+
+HALVES: Final = "resolve.half_sent"
+"""The one gap that only tests have: the half of a batch, see `HalvingOutlet`."""
+
+
+def named_in_source() -> set[str]:
+    """Every gap the source awaits."""
+    folder = Path(__file__).parents[2] / "src" / "knownas"
+    texts = [
+        path.read_text(encoding="utf-8") for room in ("stages", "adapters") for path in (folder / room).glob("*.py")
+    ]
+    return {name for text in texts for name in re.findall(r'_gap\("([\w.]+)"\)', text)}

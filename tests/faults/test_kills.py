@@ -1,0 +1,162 @@
+"""Workers killed at every gap between two effects while the stream goes on: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections import deque
+from typing import Any
+
+from knownas.nouns import EVENTS, LedgerRow, murmur2
+from tests.builders import login
+from tests.faults.conftest import Logbook
+from tests.faults.crew import Crew, Sailor
+from tests.faults.gaps import GAPS, GIVING_UP, HALVES, RACE, REOPENING, STAGES, named_in_source
+from tests.faults.streams import Stream, send_all, shop, streaming, without_races
+from tests.faults.worker import Fate
+from tests.pipeline.deployment import Deployment, deployed
+from tests.pipeline.stored import comparable, contents, newest_changes
+
+PLACES_AT_WORK = 2
+
+
+def test_the_campaign_knows_every_gap_that_the_source_names() -> None:
+    assert named_in_source() == set(GAPS) - {HALVES}
+
+
+def fates_for(gap: str, rng: random.Random) -> list[Fate]:
+    """What brings a worker to die at this gap."""
+    before = [Fate("fail", "publish.uncommitted", rng.randint(1, 3))] if gap in REOPENING else []
+    passage = rng.randint(1, 4) if gap in STAGES else 1
+    return [*before, Fate("kill", gap, passage)]
+
+
+def plan(kills: int, rng: random.Random) -> list[str]:
+    """The gaps of so many kills: each once if they suffice, the rest by chance."""
+    gaps = [gap for gap in GAPS if gap != RACE]
+    chosen = rng.sample(gaps, min(kills, len(gaps)))
+    return chosen + [rng.choice(STAGES) for _ in range(kills - len(chosen))]
+
+
+async def lose_one(crew: Crew, gap: str, rng: random.Random) -> None:
+    """Have a worker die at a gap."""
+    sailor = await crew.start(*fates_for(gap, rng))
+    await sailor.ready()
+    while gap in GIVING_UP and sailor.process.returncode is None:
+        await shove(crew)
+    status = await sailor.ended()
+    assert status == -signal.SIGKILL, f"ended with {status} before {gap}: {sailor.last_words()}"
+
+
+async def shove(crew: Crew) -> None:
+    """Another worker joins and leaves, so that those at work have to give up what they hold."""
+    visitor = await (await crew.start()).ready()
+    await visitor.leave()
+
+
+async def lose_many(crew: Crew, gaps: list[str], rng: random.Random) -> None:
+    """Have workers die at all these gaps, two at work at a time, the next started at once."""
+    waiting = deque(gaps)
+
+    async def place() -> None:
+        while waiting:
+            await lose_one(crew, waiting.popleft(), rng)
+
+    await asyncio.gather(*(place() for _ in range(PLACES_AT_WORK)))
+
+
+async def finish(crew: Crew) -> None:
+    """Workers without a fate do the rest."""
+    await crew.start()
+    await crew.start()
+    await crew.deployment.settled()
+
+
+async def test_workers_killed_at_every_gap_leave_no_difference(
+    deployment: Deployment, crew: Crew, rng: random.Random, kills: int, thorough: bool, logbook: Logbook
+) -> None:
+    began = time.monotonic()
+    async with streaming(deployment, shop(rng.randrange(1_000), 8)) as stream:
+        await lose_many(crew, plan(max(kills, len(GAPS)) if thorough else kills, rng), rng)
+    if thorough:
+        await lose_race(crew, rng)
+    await finish(crew)
+    report = await deployment.verify()
+    logbook.kills += crew.kills()
+    logbook.lines.append(
+        f"{crew.kills().total()} workers killed while {len(stream.sent)} records of the shop came, "
+        f"{report.equal_profiles} profiles equal, {time.monotonic() - began:.0f} s"
+    )
+    assert report.differences == []
+    assert report.equal_profiles == report.profiles > 10
+    if thorough:
+        assert [gap for gap in GAPS if not crew.kills()[gap]] == [], "gaps at which nobody was killed"
+
+
+async def lose_race(crew: Crew, rng: random.Random) -> None:
+    """Two workers hold a login each of the same new person; the one whose claim comes second is killed there."""
+    deployment = crew.deployment
+    quiet = await (await crew.start()).ready()
+    await deployment.settled()
+    await quiet.leave()
+    fates = Fate("wait", "resolve.loaded"), Fate("kill", RACE)
+    rivals = [await crew.start(*fates) for _ in range(2)]
+    homes = [await some_home(rival, rivals) for rival in rivals]
+    email = f"race-{rng.random()}@example.com"
+    for home in homes:
+        device = next(name for n in range(1_000) if murmur2((name := f"racer-{n}").encode()) % 8 == home)
+        await deployment.send(login(device, email=email))
+    for rival in rivals:
+        await rival.at(1)
+    for rival in rivals:
+        await rival.go_on()
+    ends = [asyncio.create_task(rival.ended()) for rival in rivals]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for end in ends:
+        end.cancel()
+
+
+async def some_home(rival: Sailor, rivals: list[Sailor]) -> int:
+    """A partition of `events` that this one holds, once each of them holds its half."""
+    while True:
+        held = [await one.partitions() for one in rivals if one.health_port]
+        events = {name for name in await rival.partitions() if name.startswith(f"{EVENTS}/")}
+        if events and sum(map(len, held)) == 3 * 8 == len(set().union(*held)):
+            return int(min(events).rpartition("/")[2])
+        await asyncio.sleep(0.05)
+
+
+async def test_kills_without_races_end_in_the_bytes_of_a_quiet_run(
+    deployment: Deployment, crew: Crew, rng: random.Random, kills: int, namespace: str, logbook: Logbook
+) -> None:
+    began = time.monotonic()
+    gaps = [rng.choice(STAGES) for _ in range(1 + kills // 4)]
+    async with streaming(deployment, without_races(rng.randrange(1_000), 8)) as stream:
+        await lose_many(crew, gaps, rng)
+    await finish(crew)
+    logbook.kills += crew.kills()
+    assert (await deployment.verify()).differences == []
+    await compare_with_quiet_run(deployment, stream, namespace)
+    logbook.lines.append(
+        f"{len(gaps)} workers killed while {len(stream.sent)} records without races came, same bytes as in a quiet "
+        f"run, {time.monotonic() - began:.0f} s"
+    )
+
+
+async def compare_with_quiet_run(deployment: Deployment, stream: Stream, namespace: str) -> None:
+    """The same records at the same places, one worker, no faults: the same bytes."""
+    settings = deployment.settings
+    async with deployed(settings.kafka, settings.redis.get_secret_value(), f"{namespace}quiet", 8, 8) as quiet:
+        await send_all(quiet, await quiet.producer(), stream.sent)
+        async with quiet.worker():
+            await quiet.settled()
+        assert comparable(await contents(deployment)) == comparable(await contents(quiet))
+        assert await newest_changes(deployment) == await newest_changes(quiet)
+        assert rows(await deployment.ledger()) == rows(await quiet.ledger())
+
+
+def rows(ledger: list[LedgerRow]) -> dict[tuple[Any, int], LedgerRow]:
+    """Ledger rows by what caused them."""
+    return {(row.position, row.index): row for row in ledger}
