@@ -98,7 +98,8 @@ class Deployment:
         }
         if s.phone_region is not None:
             named["PHONE_REGION"] = s.phone_region
-        return {"PATH": os.environ["PATH"]} | {f"KNOWNAS_{name}": value for name, value in named.items()}
+        outside = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        return outside | {f"KNOWNAS_{name}": value for name, value in named.items()}
 
     def command(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
         """Run `knownas` with this deployment's environment."""

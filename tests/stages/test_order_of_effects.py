@@ -38,6 +38,8 @@ class Noted:
     def __init__(self) -> None:
         self.steps: list[str] = []
         self.before: Any = None
+        self.unanswered: set[str] = set()
+        self.fates = ["sent"]
 
     async def step(self, name: str) -> None:
         """Note it and go on."""
@@ -45,13 +47,13 @@ class Noted:
             await self.before(name)
         self.steps.append(name)
 
-    def answered(self, name: str) -> bool:  # noqa: ARG002
-        """Always."""
-        return True
+    def answered(self, name: str) -> bool:
+        """Unless told otherwise."""
+        return name not in self.unanswered
 
     def fate(self) -> str:
-        """Sent."""
-        return "sent"
+        """Sent, unless told otherwise."""
+        return self.fates.pop() if len(self.fates) > 1 else self.fates[0]
 
 
 class Line:
@@ -161,3 +163,29 @@ async def test_a_shard_is_fenced_before_its_token_is_written(line: Line) -> None
     await line.keeper.take([SHARD])
     assert line.noted.steps.index("outlet.open") < line.noted.steps.index("shard.take")
     await line.keeper.drop([SHARD])
+
+
+async def folded(line: Line, holds: dict[Any, Any]) -> None:
+    """Take a login and an event through both stages."""
+    await line.resolve.poll([chunk(holds[SOURCE], *LOGIN_AND_EVENT)])
+    await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
+
+
+async def test_a_trim_whose_answer_is_lost_is_not_repeated_but_the_shard_taken_anew(line: Line) -> None:
+    holds = await line.take()
+    await folded(line, holds)
+    await published(line)
+    line.noted.unanswered = {"shard.commit"}
+    await line.keeper.look_once()
+    assert not holds[SHARD].alive
+
+
+async def test_an_outlet_is_opened_again_only_by_who_holds_the_token_before_and_after(line: Line) -> None:
+    holds = await line.take()
+    await line.resolve.poll([chunk(holds[SOURCE], *LOGIN_AND_EVENT)])
+    line.noted.fates, line.noted.steps = ["sent", "lost"], []
+    await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
+    await published(line)
+    assert line.noted.steps[2:] == [
+        "outlet.transact", "shard.has_token", "outlet.open", "shard.has_token", "outlet.transact",
+    ]  # fmt: skip
