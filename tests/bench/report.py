@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -13,11 +14,17 @@ from tests.bench.latency import Latency
 from tests.bench.race import Figures
 
 
+TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
+"""The system counts a process's CPU in ticks; what is done within one is counted as one."""
+
+
 def summary(name: str, runs: Sequence[Figures], latencies: Mapping[str, Latency]) -> dict[str, Any]:
     """One system's figures (contract: `make bench`)."""
     told: dict[str, Any] = {
-        "events_per_cpu_second": _median(run.records / (run.worker_seconds + run.store_seconds) for run in runs),
-        "events_per_worker_cpu_second": _median(run.records / run.worker_seconds for run in runs),
+        "events_per_cpu_second": _median(
+            run.records / max(run.worker_seconds + run.store_seconds, TICK_SECONDS) for run in runs
+        ),
+        "events_per_worker_cpu_second": _median(run.records / max(run.worker_seconds, TICK_SECONDS) for run in runs),
         "events_per_second": _median(run.records / run.wall_seconds for run in runs),
     }
     if name != "read_ceiling":
