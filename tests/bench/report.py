@@ -13,7 +13,6 @@ from rich.table import Table
 from tests.bench.latency import Latency
 from tests.bench.race import Figures
 
-
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 """The system counts a process's CPU in ticks; what is done within one is counted as one."""
 
