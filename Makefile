@@ -15,9 +15,9 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/pytest $(ARGS)
 
-# All faults on real services; `make test` has a short form. ARGS="--kills 40 --seed 7" chooses.
+# All faults on real services. ARGS="--kills 40 --seed 7" chooses.
 faults: $(READY)
-	@$(BIN)/pytest tests/faults --kills 24 $(ARGS)
+	@$(BIN)/pytest tests/faults -m faults --kills 24 $(ARGS)
 
 mutate: $(READY)
 	@$(BIN)/python tools/mutate.py $(ARGS)

@@ -22,6 +22,8 @@ VALKEY_COMMAND = "valkey-server --appendonly yes --appendfsync always --maxmemor
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if "faults" in item.path.parts:
+            item.add_marker(pytest.mark.faults)
         if {"kafka", "redis_url"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.services)
 

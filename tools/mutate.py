@@ -174,7 +174,18 @@ def try_mutant(one: Mutant) -> str | None:
                 sys.exit(f"{one.rule}: {one.file} has changed, this no longer stands in it:\n{old}")
             text = text.replace(old, new)
         path.write_text(text)
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--show-capture=no", "--timeout", str(TIMEOUT_SECONDS)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "--show-capture=no",
+            "-m",
+            "",
+            "--timeout",
+            str(TIMEOUT_SECONDS),
+        ]
         environment = os.environ | {"PYTHONPATH": str(folder / "src"), "KNOWNAS_TEST_HISTORIES": HISTORIES}
         ran = subprocess.run(  # noqa: S603 (our own tests)
             [*command, *one.tests], cwd=folder, env=environment, text=True, capture_output=True, check=False

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 WAIT_SECONDS = 60
 """Longer than anything here takes; what is waited for is always an event."""
 
+SETTLED_SECONDS = 120
+
 
 class Sailor:
     """One worker process."""
@@ -135,6 +137,11 @@ class Crew:
         sailor = Sailor(process, fates, errors)
         self.sailors.append(sailor)
         return sailor
+
+    async def settled(self) -> None:
+        """Wait until everything is done; a worker that is gone or stuck must not make a test wait for ever."""
+        async with asyncio.timeout(SETTLED_SECONDS):
+            await self.deployment.settled()
 
     def kills(self) -> Counter[str]:
         """How many were killed at each gap."""

@@ -13,7 +13,7 @@ from knownas.nouns import EVENTS, LedgerRow, murmur2
 from tests.builders import login
 from tests.faults.conftest import Logbook
 from tests.faults.crew import Crew, Sailor
-from tests.faults.gaps import GAPS, GIVING_UP, HALVES, RACE, REOPENING, STAGES, named_in_source
+from tests.faults.gaps import GAPS, GIVING_UP, HALVES, RACE, STAGES, named_in_source
 from tests.faults.streams import Stream, send_all, shop, streaming, without_races
 from tests.faults.worker import Fate
 from tests.pipeline.deployment import Deployment, deployed
@@ -26,13 +26,6 @@ def test_the_campaign_knows_every_gap_that_the_source_names() -> None:
     assert named_in_source() == set(GAPS) - {HALVES}
 
 
-def fates_for(gap: str, rng: random.Random) -> list[Fate]:
-    """What brings a worker to die at this gap."""
-    before = [Fate("fail", "publish.uncommitted", rng.randint(1, 3))] if gap in REOPENING else []
-    passage = rng.randint(1, 4) if gap in STAGES else 1
-    return [*before, Fate("kill", gap, passage)]
-
-
 def plan(kills: int, rng: random.Random) -> list[str]:
     """The gaps of so many kills: each once if they suffice, the rest by chance."""
     gaps = [gap for gap in GAPS if gap != RACE]
@@ -42,7 +35,7 @@ def plan(kills: int, rng: random.Random) -> list[str]:
 
 async def lose_one(crew: Crew, gap: str, rng: random.Random) -> None:
     """Have a worker die at a gap."""
-    sailor = await crew.start(*fates_for(gap, rng))
+    sailor = await crew.start(Fate("kill", gap, rng.randint(1, 4) if gap in STAGES else 1))
     await sailor.ready()
     while gap in GIVING_UP and sailor.process.returncode is None:
         await shove(crew)
@@ -71,7 +64,7 @@ async def finish(crew: Crew) -> None:
     """Workers without a fate do the rest."""
     await crew.start()
     await crew.start()
-    await crew.deployment.settled()
+    await crew.settled()
 
 
 async def test_workers_killed_at_every_gap_leave_no_difference(
@@ -99,7 +92,7 @@ async def lose_race(crew: Crew, rng: random.Random) -> None:
     """Two workers hold a login each of the same new person; the one whose claim comes second is killed there."""
     deployment = crew.deployment
     quiet = await (await crew.start()).ready()
-    await deployment.settled()
+    await crew.settled()
     await quiet.leave()
     fates = Fate("wait", "resolve.loaded"), Fate("kill", RACE)
     rivals = [await crew.start(*fates) for _ in range(2)]

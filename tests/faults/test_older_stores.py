@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from knownas.adapters import keys as k
 from knownas.embedded import Valkey, start_valkey
+from knownas.errors import StoreLostWrites
 from knownas.nouns import EVENTS
+from knownas.wiring import Worker
+from tests.builders import event
 from tests.faults.conftest import Logbook, faulty
 from tests.faults.crew import Sailor, crew_of
 from tests.faults.streams import MOST_IN_FLIGHT, Stream, shop, streaming
@@ -38,7 +42,7 @@ async def test_workers_notice_a_store_that_was_put_back(
                     await put_back(valkey, older)
                     await all_end(workers)
             if not busy:
-                await deployment.settled()
+                await crew.settled()
                 await put_back(valkey, older)
                 await all_end(workers)
             await all_end([await crew.start(module="knownas")])
@@ -46,6 +50,20 @@ async def test_workers_notice_a_store_that_was_put_back(
         f"{'busy' if busy else 'idle'} workers ended on a store put back by some of {len(stream.sent)} records, "
         f"{time.monotonic() - began:.0f} s"
     )
+
+
+async def test_a_worker_goes_by_what_it_has_seen_itself_before_the_group_was_told(deployment: Deployment) -> None:
+    ready = asyncio.Event()
+    worker = Worker(deployment.world, deployment.layout)
+    running = asyncio.create_task(worker.run(asyncio.Event(), lambda _: ready.set()))
+    await ready.wait()
+    await deployment.send(event("d-1"))
+    await deployment.settled()
+    moved = next(tp for tp, at in (await deployment.reader.positions()).items() if tp[0] == EVENTS and at)
+    at = deployment.world.keys.source(*moved) + k.AT
+    await deployment.world.link().run([("HSET", at, "pos", 0)])
+    with pytest.raises(StoreLostWrites, match="was at 1 before"):
+        await running
 
 
 async def copy_of(valkey: Valkey, folder: Path) -> Path:

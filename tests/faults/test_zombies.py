@@ -8,7 +8,7 @@ import signal
 import time
 
 from tests.faults.conftest import Logbook
-from tests.faults.crew import Crew, Sailor
+from tests.faults.crew import WAIT_SECONDS, Crew, Sailor
 from tests.faults.streams import Stream, shop, streaming
 from tests.faults.worker import Fate
 from tests.pipeline.deployment import Deployment
@@ -35,7 +35,7 @@ async def test_a_worker_that_wakes_up_after_its_successor_took_over_changes_noth
         successor = await (await crew.start()).ready()
         for gap in gaps:
             await stop_and_wake(crew, Fate("stop", gap, rng.randint(1, 4)), successor, stream)
-    await deployment.settled()
+    await crew.settled()
     report = await deployment.verify()
     assert report.differences == []
     await successor.leave()
@@ -58,8 +58,8 @@ async def stop_and_wake(crew: Crew, fate: Fate, successor: Sailor, stream: Strea
 
 async def until_shared(*sailors: Sailor) -> None:
     """Wait until these hold everything, each some of it, nobody the same."""
-    while True:
-        held = [await sailor.partitions() for sailor in sailors]
-        if all(held) and sum(map(len, held)) == len(set().union(*held)) == ALL_PARTITIONS:
-            return
-        await asyncio.sleep(0.05)
+    held: list[set[str]] = []
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not (held and all(held) and sum(map(len, held)) == len(set().union(*held)) == ALL_PARTITIONS):
+            held = [await sailor.partitions() for sailor in sailors]
+            await asyncio.sleep(0.05)

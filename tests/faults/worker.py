@@ -10,6 +10,8 @@ armed when the one before is met. What the worker does it says first, on a line 
     cut-store   cut those to the store
     cut-kafka   cut those to Kafka
     fail        fail the sending that the gap lies in
+
+Some gaps are passed only after a transaction failed: while one of them is next, every transaction fails.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from knownas.operate.world import open_world
 from knownas.settings import Settings, load
 from knownas.stages.ports import Batches, Gap, Message, Partition, no_gap
 from knownas.wiring import Worker
-from tests.faults.gaps import HALVES
+from tests.faults.gaps import HALVES, REOPENING
 
 
 class Fate(NamedTuple):
@@ -63,11 +65,14 @@ class Fates:
         kafka = int(settings.kafka.rpartition(":")[2])
         store = urlsplit(settings.redis.get_secret_value()).port or 6379
         self._cut = {"cut": (kafka, store), "cut-kafka": (kafka,), "cut-store": (store,)}
-        self._told = asyncio.Lock()
 
     async def __call__(self, gap: str) -> None:
         """Meet the next fate if this is its place."""
-        if not self._left or self._left[0].gap != gap:
+        if not self._left:
+            return
+        if self._left[0].gap in REOPENING and gap == "publish.uncommitted":
+            raise WorldFault("transactions fail until one is begun on a new producer")
+        if self._left[0].gap != gap:
             return
         self._passages += 1
         if self._passages < self._left[0].passage:
@@ -83,8 +88,7 @@ class Fates:
         elif fate.act == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
         elif fate.act == "wait":
-            async with self._told:
-                await asyncio.to_thread(sys.stdin.readline)
+            await asyncio.to_thread(sys.stdin.readline)
         elif fate.act == "fail":
             raise WorldFault(f"the sending fails at {fate.gap}")
         else:

@@ -128,6 +128,7 @@ class KafkaLog:
             enable_auto_commit=False,
             isolation_level="read_committed" if committed_only else "read_uncommitted",
             max_partition_fetch_bytes=4_000_000,
+            fetch_max_wait_ms=10,  # what is read is there already; at the end of a partition nothing is worth a wait
         )
         await consumer.start()
         try:
