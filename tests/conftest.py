@@ -10,6 +10,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ VALKEY_COMMAND = "valkey-server --appendonly yes --appendfsync always --maxmemor
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "faults" in item.path.parts:
+        if item.path.is_relative_to(Path(__file__).parent / "faults"):
             item.add_marker(pytest.mark.faults)
         if {"kafka", "redis_url"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.services)
