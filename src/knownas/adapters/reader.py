@@ -17,8 +17,8 @@ from knownas.topics import Layout
 
 _read_profile: Final = msgspec.msgpack.Decoder(Profile).decode
 _read_entry: Final = msgspec.msgpack.Decoder(Entry).decode
-_read_owner: Final = msgspec.msgpack.Decoder(Owner).decode
-_read_facts: Final = msgspec.msgpack.Decoder(tuple[Fact, ...]).decode
+read_owner: Final = msgspec.msgpack.Decoder(Owner).decode
+read_facts: Final = msgspec.msgpack.Decoder(tuple[Fact, ...]).decode
 
 
 class Line(NamedTuple):
@@ -43,14 +43,14 @@ class Reader:
     async def owner(self, identity: Identity) -> str | None:
         """The id of the profile that owns an identity."""
         (raw,) = await self._link.run([("GET", self._keys.owner(self._names.identity(identity)))])
-        return (_read_owner(raw).profile or None) if raw is not None else None
+        return (read_owner(raw).profile or None) if raw is not None else None
 
     async def facts(self, device: str) -> Facts:
         """What is at hand of a device's bindings, oldest first."""
         partition = murmur2(device.encode()) % self._layout.partitions
         key = self._keys.source(EVENTS, partition) + k.facts(self._names.device(device))
         (raw,) = await self._link.run([("GET", key)])
-        return _read_facts(raw) if raw is not None else ()
+        return read_facts(raw) if raw is not None else ()
 
     async def timeline(self, profile: Profile, newest: int) -> list[Line]:
         """The newest lines of a person's own timeline and those of the linked guests, newest first."""

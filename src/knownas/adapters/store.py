@@ -13,18 +13,16 @@ import msgspec
 
 from knownas.adapters import keys as k
 from knownas.adapters.keys import Keys
-from knownas.adapters.reader import read_profile
+from knownas.adapters.reader import read_facts, read_owner, read_profile
 from knownas.adapters.redis import Command, Link, pack
 from knownas.identity.decide import Claim, Known, Plan
 from knownas.identity.facts import Facts, trimmed
-from knownas.nouns import Fact, Identity, Names, Outcome, Owner, Profile
+from knownas.nouns import Identity, Names, Outcome, Owner, Profile
 from knownas.profile.fold import Folded
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.ports import Element, Outgoing, Partition, Shares, Wanted
 
 encode: Final = msgspec.msgpack.Encoder().encode
-_read_facts: Final = msgspec.msgpack.Decoder(tuple[Fact, ...]).decode
-_read_owner: Final = msgspec.msgpack.Decoder(Owner).decode
 _read_origins: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
 _read_outcomes: Final = msgspec.msgpack.Decoder(dict[int, Outcome]).decode
 _read_watermarks: Final = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
@@ -254,11 +252,11 @@ def _is_held(hold: Hold, answer: Any) -> bool:
 
 
 def _facts(raw: bytes | None) -> Facts:
-    return _read_facts(raw) if raw is not None else ()
+    return read_facts(raw) if raw is not None else ()
 
 
 def _owner(raw: bytes | None) -> Owner | None:
-    return _read_owner(raw) if raw is not None else None
+    return read_owner(raw) if raw is not None else None
 
 
 def _bytes(owner: Owner | None) -> bytes:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
 from cyclopts import App, CycloptsError
 
 from knownas import __version__
 from knownas.cli import demo, look, runs, send, topics
-from knownas.cli.output import errors, plain
+from knownas.cli.output import errors, plain, quiet_logs
 from knownas.errors import KnownasError, WorldFault, WrongInput
 from knownas.settings import LOCAL
 
@@ -75,20 +73,3 @@ def _problem(error: object, status: int) -> int:
     for line in str(error).splitlines():
         errors.print(f"knownas: {plain(line)}")
     return status
-
-
-def quiet_logs(as_json: bool = False) -> None:
-    """Our own lines go to standard error; the libraries' only from warnings on."""
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    for name in ("aiokafka", "faust", "mode", "knownas"):
-        logging.getLogger(name).setLevel(logging.CRITICAL if name == "aiokafka" else logging.ERROR)

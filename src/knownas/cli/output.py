@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import structlog
 from rich.console import Console
 
 console = Console(highlight=False, soft_wrap=True)
@@ -30,3 +32,20 @@ def plain(text: Any) -> str:
     """A value from outside as one line of harmless text: no terminal controls, no markup."""
     cleaned = "".join(c if c.isprintable() else "�" for c in str(text))
     return cleaned.replace("[", "\\[")
+
+
+def quiet_logs(as_json: bool = False) -> None:
+    """Our own lines go to standard error; the libraries' only from warnings on."""
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    for name in ("aiokafka", "faust", "mode", "knownas"):
+        logging.getLogger(name).setLevel(logging.CRITICAL if name == "aiokafka" else logging.ERROR)

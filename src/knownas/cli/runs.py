@@ -14,7 +14,7 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from knownas.cli.output import console, errors
+from knownas.cli.output import console, errors, quiet_logs
 from knownas.errors import CannotStart
 from knownas.operate.layout import create_topics
 from knownas.operate.world import World, open_world
@@ -39,6 +39,7 @@ async def worker(health_port: Port = None) -> None:
         Where /health and /metrics are served on 127.0.0.1; by default a free port, which is printed.
     """
     settings = load(health_port=health_port)
+    quiet_logs(as_json=settings.log_json)
     async with stopping() as stop:
         await run_worker(settings, stop)
 
