@@ -21,6 +21,7 @@ import msgspec
 
 Timestamp = int | float
 ProfileType = Literal["anonymous", "addressable", "customer"]
+Task = Literal["sweep", "remove", "forget", "tick"]
 
 EVENTS: Final = "events"
 UPDATES: Final = "updates"
@@ -72,6 +73,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     context: dict[str, Any] | None = None
     suppress: bool = False
     test: bool | None = None
+    subscriptions: dict[str, dict[str, bool]] | None = None
 
 
 # -------------------------------------------------------------------------------------------------- stage 1, stored
@@ -93,7 +95,8 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Owner(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who owns an identity: the profile, the identity's generation and the position of the claiming record.
 
-    A released identity keeps its row with `profile` empty and a raised generation.
+    A released identity keeps its row with `profile` empty and a raised generation. Records with a `suppressed` one are
+    rejected.
     """
 
     profile: str
@@ -101,17 +104,20 @@ class Owner(msgspec.Struct, frozen=True, array_like=True, gc=False):
     topic: str
     partition: int
     offset: int
+    suppressed: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was decided for a record that carries identities; a replay takes it from here.
 
-    `claimed` and `refused` are positions in the record's list of usable identities.
+    `claimed` and `refused` are positions in the record's list of usable identities; `seen` is the generation at which
+    each of them was found, empty where all were in their first.
     """
 
     profile: str
     claimed: tuple[int, ...] = ()
     refused: tuple[int, ...] = ()
+    seen: tuple[int, ...] = ()
 
 
 # --------------------------------------------------------------------------------------------- stage 1 to stage 2
@@ -132,7 +138,11 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     `binds` names the device that speaks for this profile from this record on; `claims` are the identities the
     profile gains; `sets` are property values that come with identities and win over `profileData`; `ignores` are
     `profileData` keys that do not apply. `guest` says that this guest profile turned out to be this person's;
-    `guestOf` is the same fact told to the guest, in a message of its own without a record.
+    `guestOf` is the same fact told to the guest, in a message of its own without a record. `releases` are the identities
+    that a release record takes from the profile; `generations` are those at which the record's usable identities were
+    found, empty where all were in their first. `task` is what a shard asks of a shard: to go on removing what a profile
+    held (`sweep`), to delete a deleted person's guest (`remove`), to let go of a deleted `guest` (`forget`), to look at
+    the clock (`tick`, with the `days` after which idle guests go).
     """
 
     profile: str
@@ -146,9 +156,15 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     ignores: list[str] = []
     guest: str | None = None
     guestOf: str | None = None
+    releases: list[Identity] = []
+    generations: tuple[int, ...] = ()
+    task: Task | None = None
+    days: int = 0
 
 
-LedgerKind = Literal["bound", "claimed", "linked", "switched", "refused", "released", "demerged", "deleted", "tested"]
+LedgerKind = Literal[
+    "bound", "claimed", "linked", "switched", "refused", "released", "demerged", "deleted", "tested", "suppressed"
+]
 
 
 class LedgerRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -196,11 +212,15 @@ class Property(msgspec.Struct, array_like=True, gc=False):
 
 
 class Count(msgspec.Struct, array_like=True, gc=False):
-    """How often an event was recorded, with the least and the greatest `ts` of it."""
+    """How often an event was recorded, with the least and the greatest `ts` of it.
+
+    `days` are its counts by day, for the days that are kept: day, count, day, count, ..., in ascending order.
+    """
 
     count: int
     first: int | float
     last: int | float
+    days: list[int] = []
 
 
 class Profile(msgspec.Struct, array_like=True, gc=False):
@@ -208,7 +228,10 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
 
     `version` counts the records ever applied; `changed` is the version of the last one that changed more than
     counts and times. The first `SHOWN` identities, devices and guests are here, in order of arrival; `*_more`
-    counts those in keys of their own. `tokens` are push tokens by device.
+    counts those in keys of their own. `tokens` are push tokens by device. `context` is what records said last of place,
+    system and app; `channel` what the first visit said of where it came from. `subscriptions` are opt-ins and opt-outs
+    of single addresses (`kind:value`). A session is a run of records without 20 minutes of silence; `session_last` is
+    its newest `ts`, `session_previous` the start of the one before. A profile that is `gone` is deleted: a tombstone.
     """
 
     format: int
@@ -229,6 +252,19 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     last_seen: int | float = 0
     identified_at: int | float | None = None
     tokens: dict[str, str] = {}
+    sessions: int = 0
+    session_start: int | float = 0
+    session_last: int | float = 0
+    session_previous: int | float = 0
+    context: dict[str, Any] = {}
+    context_ts: int | float = 0
+    channel: dict[str, str] = {}
+    channel_ts: int | float = 0
+    subscriptions: dict[str, Property] = {}
+    test: bool = False
+    test_ts: int | float = 0
+    demerged: bool = False
+    gone: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
