@@ -135,14 +135,14 @@ class Source(NamedTuple):
 class Resolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A record with the profile it belongs to, as sent on the `resolved` topic (key: the profile id).
 
-    `binds` names the device that speaks for this profile from this record on; `claims` are the identities the
-    profile gains; `sets` are property values that come with identities and win over `profileData`; `ignores` are
+    `binds` names the device that speaks for this profile from this record on; `claims` are the identities the profile
+    gains; `sets` are property values that come with identities and win over `profileData`; `ignores` are
     `profileData` keys that do not apply. `guest` says that this guest profile turned out to be this person's;
-    `guestOf` is the same fact told to the guest, in a message of its own without a record. `releases` are the identities
-    that a release record takes from the profile; `generations` are those at which the record's usable identities were
-    found, empty where all were in their first. `task` is what a shard asks of a shard: to go on removing what a profile
-    held (`sweep`), to delete a deleted person's guest (`remove`), to let go of a deleted `guest` (`forget`), to look at
-    the clock (`tick`, with the `days` after which idle guests go).
+    `guestOf` is the same fact told to the guest, in a message of its own without a record. `releases` are the
+    identities that a release record takes from the profile; `generations` are those at which the record's usable
+    identities were found, empty where all were in their first. `task` is what a shard asks of a shard: to go on
+    removing what a profile held (`sweep`), to delete a deleted person's guest (`remove`), to let go of a deleted
+    `guest` (`forget`), to look at the clock (`tick`, with the `days` after which idle guests go).
     """
 
     profile: str
