@@ -97,8 +97,7 @@ MUTANTS = [
     mutant("trims before it publishes", "stages/publish.py",
            ('        await self._gap("publish.before")\n',
             '        hold.published += taken\n        await self._gap("publish.before")\n'),
-           ("            publisher.waiting.popleft()\n        hold.published += taken\n",
-            "            publisher.waiting.popleft()\n")),
+           ("        hold.published += taken\n        self._meter", "        self._meter")),
     mutant("opens its outlet after the token", "stages/publish.py",
            ("        await outlet.open()\n        return outlet", "        return outlet")),
     mutant("publishes in no transaction", "wiring.py",
@@ -162,18 +161,22 @@ def copy_tree(folder: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", folder / "pyproject.toml")
 
 
+def broken(one: Mutant, root: Path = ROOT) -> str:
+    """The mutant's file with the rule broken; `LookupError` where the file has changed since the edit was written."""
+    text = (root / one.file).read_text()
+    for old, new in one.edits:
+        if old not in text:
+            raise LookupError(f"{one.rule}: {one.file} has changed, this no longer stands in it:\n{old}")
+        text = text.replace(old, new)
+    return text
+
+
 def try_mutant(one: Mutant) -> str | None:
     """What caught it; None if nothing did."""
     with tempfile.TemporaryDirectory(prefix="knownas-mutant-") as made:
         folder = Path(made)
         copy_tree(folder)
-        path = folder / one.file
-        text = path.read_text()
-        for old, new in one.edits:
-            if old not in text:
-                sys.exit(f"{one.rule}: {one.file} has changed, this no longer stands in it:\n{old}")
-            text = text.replace(old, new)
-        path.write_text(text)
+        (folder / one.file).write_text(broken(one))
         command = [
             sys.executable,
             "-m",
