@@ -1,7 +1,8 @@
 """`make bench`: the same bytes through knownas and its peers, side by side on one machine.
 
 Reading order: traffic (the bytes), peers/ (the others), systems (how each is started and looked at), race (one run,
-and when the clock starts and stops), reference (no work, no figure), latency, report.
+and when the clock starts and stops), reference (no work, no figure), latency, report. `make bench ARGS="memory"`
+is apart: see memory.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 import sys
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,8 @@ from knownas.cli.output import console, errors, say_json
 from knownas.embedded import EmbeddedError, console_progress
 from knownas.embedded import Services as Embedded
 from tests.bench.latency import Latency, measure
+from tests.bench.memory import Memory
+from tests.bench.memory import measure as measure_memory
 from tests.bench.race import Figures, order, run
 from tests.bench.reference import expected
 from tests.bench.report import latency_lines, summary, table
@@ -71,33 +74,70 @@ def bench(
     if unknown := [name for name in names if name not in SYSTEMS]:
         errors.print(f"bench: no system is called {', '.join(unknown)}; there are {', '.join(SYSTEMS)}", markup=False)
         return 2
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that it retries while topics are new is no news
+    race = Bench(shop(seed, warm_up, records), seed)
+    if not _on_services(lambda services: race.run(services, names, runs, latency)):
+        return 1
+    race.report(names, json)
+    return 1 if race.broken else 0
+
+
+@app.command
+def memory(*, devices: AtLeastOne = 1_000_000, json: bool = False) -> int:
+    """Send the first records of devices never seen before, and see what memory a worker and the store take.
+
+    Parameters
+    ----------
+    devices
+        How many devices, each with a profile of its own.
+    json
+        End with one line of JSON.
+    """
+    seen: list[Memory] = []
+
+    async def measured(services: Services) -> None:
+        async for at in measure_memory(_namespace(), services, devices):
+            seen.append(at)
+            errors.print(f"{at.devices:>9,} devices: worker {at.worker_mib:,} MiB, store {at.store_mib:,} MiB")
+
+    if not _on_services(measured):
+        return 1
+    if json:
+        say_json({"memory": [at._asdict() for at in seen]})
+    return 0
+
+
+def _on_services(work: Callable[[Services], Awaitable[None]]) -> bool:
+    """Do what there is to do on a Kafka and a Valkey of its own; False where it could not be done, which is said."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that it retries while topics are new is no news
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="knownas-bench-")))
         try:
             with console_progress() as progress:
                 started = stack.enter_context(Embedded(folder, progress=progress))
-        except EmbeddedError as error:
-            errors.print(f"bench: {error}", markup=False)
-            return 1
-        race = Bench(Services(started.bootstrap, started.redis_url, folder), shop(seed, warm_up, records), seed)
-        asyncio.run(race.run(names, runs, latency))
-    race.report(names, json)
-    return 1 if race.broken else 0
+            asyncio.run(_awaited(work(Services(started.bootstrap, started.redis_url, folder))))
+        except (EmbeddedError, Broken) as error:
+            errors.print(f"bench: {error}", style="red", markup=False)
+            return False
+    return True
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
 
 
 class Bench:
     """All runs of all systems."""
 
-    def __init__(self, services: Services, traffic: Traffic, seed: int) -> None:
-        self._services, self._traffic, self._seed = services, traffic, seed
+    def __init__(self, traffic: Traffic, seed: int) -> None:
+        self._traffic, self._seed = traffic, seed
         self._wanted = expected(traffic)
         self._figures: dict[str, list[Figures]] = {}
         self._latencies: dict[str, Latency] = {}
         self.broken: dict[str, str] = {}
 
-    async def run(self, names: Sequence[str], runs: int, latency: bool) -> None:
+    async def run(self, services: Services, names: Sequence[str], runs: int, latency: bool) -> None:
         """Run everything."""
+        self._services = services
         for number in range(runs):
             for name in order(names, number):
                 await self._race(name, f"run {number + 1} of {runs}")
