@@ -17,7 +17,7 @@ test: $(READY)
 
 # All faults on real services. ARGS="--kills 40 --seed 7" chooses.
 faults: $(READY)
-	@$(BIN)/pytest tests/faults -m faults --kills 24 $(ARGS)
+	@$(BIN)/pytest tests/faults --kills 24 $(ARGS)
 
 mutate: $(READY)
 	@$(BIN)/python tools/mutate.py $(ARGS)
