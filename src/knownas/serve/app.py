@@ -1,0 +1,185 @@
+"""What happens to every request, in order, whatever it asks.
+
+1. its path has a route, its method too (OPTIONS is answered for pages that ask whether they may call);
+2. there is a place among the requests in work;
+3. its body is read: within bytes and seconds;
+4. it shows a key with the right that the route needs, and that key has not asked too much;
+5. the route's handler answers; what goes wrong becomes an answer in the words of the route's clients;
+6. every answer says where what was written stands; it is counted, and logged if so set, by route and status.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from knownas.doors import Answer, Asked, answer_json
+from knownas.errors import WorldFault, WrongInput
+from knownas.serve.faults import Fault, unavailable
+from knownas.serve.gateway import position_text, written
+from knownas.serve.http import Call
+from knownas.serve.keys import Held
+from knownas.serve.limits import Limits
+from knownas.serve.metrics import GatewayMetrics
+from knownas.serve.routes import Route, Stream
+from knownas.serve.table import Table
+from knownas.settings import Settings
+
+POSITION: Final = "Knownas-Position"
+_LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+log: Final = structlog.get_logger("knownas")
+
+
+class App:
+    """All routes behind one door."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        keys: Held,
+        settings: Settings,
+        metrics: GatewayMetrics,
+        is_open: bool = False,
+    ) -> None:
+        self._table = Table(routes)
+        self._keys, self._settings, self._metrics, self._open = keys, settings, metrics, is_open
+        self._limits = Limits(settings.http_at_once, settings.http_key_at_once, settings.http_key_rate)
+        self._origins = frozenset(settings.http_origins)
+
+    async def respond(self, call: Call) -> Answer | Stream:
+        """The answer to a request; never raises."""
+        started = time.perf_counter()
+        positions: dict[Any, int] = {}
+        token = written.set(positions)
+        route: Route | None = None
+        try:
+            if call.method == "OPTIONS":
+                return self._preflight(call)
+            route, inside = self._table.find(call.method, call.raw_path)
+            with self._limits.anybody():
+                self._metrics.at_work.inc()
+                try:
+                    answer = await self._answer(call, route, inside)
+                finally:
+                    self._metrics.at_work.dec()
+        except Exception as error:  # noqa: BLE001 (whatever it was, the caller gets an answer and no trace)
+            answer = _refusal(route, _fault_of(error))
+        finally:
+            written.reset(token)
+        answer = self._finished(call, route, answer, positions)
+        self._note(call.method, route, answer, time.perf_counter() - started)
+        return answer
+
+    def _note(self, method: str, route: Route | None, answer: Answer | Stream, seconds: float) -> None:
+        """Count and log by the route's pattern: what stands in its place, in the query or in the body is nobody's."""
+        path, status = route.path if route else "none", 200 if isinstance(answer, Stream) else answer.status
+        if not isinstance(answer, Stream):
+            self._metrics.answered(path, status, seconds)
+        if self._settings.http_access_log:
+            said = method if route else "none"
+            log.info("answered", method=said, route=path, status=status, ms=round(seconds * 1000, 2))
+
+    async def _answer(self, call: Call, route: Route, inside: Any) -> Answer | Stream:
+        settings = self._settings
+        asked = await call.asked(inside, settings.http_body_bytes, settings.http_receive_seconds)
+        caller = self._admitted(asked, route)
+        with self._limits.caller(caller, time.monotonic()):
+            return await route.handle(asked)
+
+    def _admitted(self, asked: Asked, route: Route) -> str:
+        """Who asks, for the limits: the key's id, or the address of who needs none."""
+        if route.needs is None or (self._open and self._is_local(asked)):
+            return asked.remote
+        shown = route.keys(asked)
+        if not shown:
+            raise Fault(401, "no_key", "no key was shown", {"WWW-Authenticate": "Bearer"})
+        if not self._keys.known:
+            raise unavailable("the store is away, so keys cannot be checked")
+        rows = self._keys.find(shown)
+        if not rows:
+            raise Fault(401, "unknown_key", "this key is not known, or was revoked", {"WWW-Authenticate": "Bearer"})
+        for row in rows:
+            if route.needs in row.rights:
+                return row.id
+        raise Fault(403, "wrong_key", f"this needs a key that may {route.needs}; this one may {_may(rows)}")
+
+    def _is_local(self, asked: Asked) -> bool:
+        """Whether nobody but a program here can have sent this: a page in a browser here says where it comes from."""
+        host = urlsplit("//" + asked.headers.get("host", "")).hostname
+        if host not in _LOCAL_HOSTS:
+            return False
+        own = f"http://{asked.headers.get('host')}"
+        page = asked.headers.get("origin") or _origin_of(asked.headers.get("referer"))
+        listed = "*" in self._origins or page in self._origins or page == own
+        from_elsewhere = page is not None or asked.headers.get("sec-fetch-site") == "cross-site"
+        return listed or not from_elsewhere
+
+    def _finished(
+        self, call: Call, route: Route | None, answer: Answer | Stream, positions: dict[Any, int]
+    ) -> Answer | Stream:
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", **answer.headers}
+        if positions:
+            headers[POSITION] = position_text(positions)
+        if (origin := self._listed(call)) and (route is None or route.browser):
+            headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": POSITION}
+        if self._origins:
+            headers["Vary"] = "Origin"
+        return answer._replace(headers=headers)
+
+    def _listed(self, call: Call) -> str | None:
+        origin = call.headers.get("origin") if "origin" in call.headers else None
+        return origin if origin and (origin in self._origins or "*" in self._origins) else None
+
+    def _preflight(self, call: Call) -> Answer:
+        """May a page of that origin call this? Only where routes are meant for pages and the origin is listed."""
+        methods, _ = self._table.at(call.raw_path)
+        allowed = [method for method, route in methods.items() if route.browser]
+        headers = {"Allow": ", ".join([*methods, "OPTIONS"])}
+        origin = self._listed(call)
+        if origin and allowed:
+            headers |= {
+                "Access-Control-Allow-Origin": origin,
+                "Access-Control-Allow-Methods": ", ".join(allowed),
+                "Access-Control-Allow-Headers": call.headers.get("access-control-request-headers", "*"),
+                "Access-Control-Max-Age": "86400",
+                "Vary": "Origin, Access-Control-Request-Headers",
+            }
+        return Answer(204, headers, b"")
+
+
+def _origin_of(url: str | None) -> str | None:
+    parts = urlsplit(url) if url else None
+    return f"{parts.scheme}://{parts.netloc}" if parts is not None and parts.scheme else None
+
+
+def _may(rows: Sequence[Any]) -> str:
+    return ", ".join(dict.fromkeys(right for row in rows for right in row.rights))
+
+
+def _fault_of(error: Exception) -> Fault:
+    """What to answer. Only what is ours to mend is logged with its trace, under a number that the caller is told."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, WorldFault):
+        return unavailable(str(error))
+    if isinstance(error, WrongInput):
+        return Fault(400, "bad_request", str(error))
+    if isinstance(error, RecursionError):
+        return Fault(400, "too_deep", "nested deeper than anything this takes")
+    number = secrets.token_hex(4)
+    log.error("a request failed", number=number, exc_info=error)
+    return Fault(500, "failed", f"something failed here; in the log it is {number}")
+
+
+def _refusal(route: Route | None, fault: Fault) -> Answer:
+    if route is not None and route.refused is not None:
+        answer = route.refused(fault.status, fault.code, fault.text)
+        return answer._replace(headers={**answer.headers, **fault.headers})
+    said = {"status": "fail", "code": fault.status, "reason": fault.code, "error": fault.text}
+    return answer_json(said, fault.status, fault.headers)

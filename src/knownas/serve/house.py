@@ -1,0 +1,103 @@
+"""The gateway put together: what it uses, its routes, its life from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from knownas.adapters.kafka_ends import KafkaEnds
+from knownas.adapters.kafka_lanes import KafkaLanes
+from knownas.adapters.reader import Reader
+from knownas.errors import WorldFault
+from knownas.operate.world import World
+from knownas.serve import (
+    routes_about,
+    routes_changes,
+    routes_clevertap,
+    routes_profiles,
+    routes_records,
+    routes_sdk,
+    routes_segment,
+)
+from knownas.serve.app import App
+from knownas.serve.freshness import Freshness
+from knownas.serve.gateway import KafkaGateway
+from knownas.serve.http import HttpServer
+from knownas.serve.keys import Held, KeyStore
+from knownas.serve.ledgers import Ledgers
+from knownas.serve.metrics import GatewayMetrics
+from knownas.serve.people import READERS, StorePeople
+from knownas.serve.routes import Route, Services
+from knownas.serve.routes_changes import Streams
+from knownas.topics import Layout
+
+DOORS: Final = (routes_clevertap, routes_sdk, routes_segment)
+"""The vendors' doors: each module has `routes(services)`."""
+STOP_SECONDS: Final = 10.0
+
+
+class House:
+    """A gateway. Stateless: any number of them may run."""
+
+    def __init__(self, world: World, layout: Layout, is_open: bool = False) -> None:
+        settings = world.settings
+        rules = settings.identity_rules()
+        self.metrics = GatewayMetrics()
+        self._lanes = KafkaLanes(settings.kafka, settings.http_ack_seconds)
+        self._keys = Held(KeyStore(world.link(), world.keys, world.names))
+        self._ends = KafkaEnds(settings.kafka)
+        self._fresh = Freshness(self._ends, self._reader(world, layout), world.link(), world.keys, layout)
+        self._streams = Streams(settings.kafka, layout, self.metrics, settings.http_streams)
+        people = StorePeople(
+            [self._reader(world, layout) for _ in range(READERS)], world.link(), world.keys, rules, layout.shards
+        )
+        gateway = KafkaGateway(self._lanes, layout, rules, self.metrics)
+        services = Services(gateway, people, world.names, rules, settings)
+        ledgers = Ledgers(world.log, self._reader(world, layout), world.names, layout)
+        routes: list[Route] = [
+            *(route for door in DOORS for route in door.routes(services)),
+            *routes_records.routes(services),
+            *routes_profiles.routes(services, people, self._fresh, ledgers, layout.shards),
+            *routes_changes.routes(self._streams),
+        ]
+        self.routes = [*routes, *routes_about.routes(self.health, self.metrics.page, routes)]
+        self.app = App(self.routes, self._keys, settings, self.metrics, is_open)
+        self._server = HttpServer(self.app.respond)
+
+    @staticmethod
+    def _reader(world: World, layout: Layout) -> Reader:
+        return Reader(world.link(), world.keys, world.names, layout)
+
+    def health(self) -> dict[str, Any]:
+        """Alive as long as it answers; ready when it can take records and show people."""
+        reasons = [trouble for trouble in (self._lanes.trouble, self._fresh.trouble) if trouble]
+        if not self._keys.known:
+            reasons.append("keys have not been read yet")
+        return {"live": True, "ready": not reasons, "reasons": reasons}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """What a gateway needs, for as long as the block runs; inside, `listen`.
+
+        Leaving: no new connections, streams end, what is in work is answered, then Kafka is let go.
+        """
+        await self._lanes.open()
+        with suppress(WorldFault):  # looked for again behind the scenes; until then callers are told
+            await self._keys.look()
+        tasks = [asyncio.create_task(task) for task in (self._keys.look_after(), self._fresh.look_after())]
+        try:
+            yield
+        finally:
+            self._streams.stop()
+            await self._server.stop(STOP_SECONDS)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._lanes.close()
+            await self._ends.close()
+
+    async def listen(self, host: str, port: int) -> int:
+        """Take requests; the port that was taken."""
+        return await self._server.start(host, port)
