@@ -41,6 +41,7 @@ def setting(
     shards: int = 2,
     kinds: tuple[str, ...] = ("identity", "email", "facebook", "google"),
     region: str | None = None,
+    day_timezone: str = "UTC",
 ) -> Setting:
     """A deployment."""
-    return Setting(NAMES, partitions, shards, kinds, region)
+    return Setting(NAMES, partitions, shards, kinds, region, day_timezone)

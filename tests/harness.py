@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 
-from knownas.identity.decide import Arrival, Claim, Known, Plan, decide
+from knownas.identity.decide import decide
 from knownas.identity.facts import Facts, trimmed
+from knownas.identity.plan import Arrival, Known, Plan
+from knownas.identity.repeats import Counted, mark
 from knownas.nouns import (
     EVENTS,
     Entry,
@@ -26,15 +28,19 @@ from knownas.nouns import (
     Profile,
     Rejection,
     Resolved,
-    Source,
     murmur2,
     shard_of,
 )
-from knownas.plain import LogRecord, Setting
-from knownas.profile.fold import Arrived, Fold, Folded
+from knownas.plain import LogRecord, Setting, Told
+from knownas.plain.leaving import told_of
+from knownas.profile.fold import Arrived, Fold, Folded, FoldRules
 from knownas.profile.fold import read as read_resolved
+from knownas.profile.leaving import IDLE_STEP, LEAVING, STEP, Found, Place, is_alone, is_idle_guest, part, wanted
+from knownas.profile.parting import Parting
+from knownas.profile.time import Calendar
+from knownas.records import control
 from knownas.records.identities import IdentityRules
-from knownas.records.intake import Flaw, take_in
+from knownas.records.intake import Intake, take_in
 from knownas.records.origin import HEADER, unseal
 
 Partition = tuple[str, int]
@@ -53,14 +59,15 @@ class Shelf:
         self.facts: dict[str, Facts] = {}
         self.outcomes: dict[int, Outcome] = {}
         self.origins: dict[str, int] = {}
+        self.marks: dict[bytes, list[Counted]] = {}
+        self.time = 0
 
 
-class Outgoing(NamedTuple):
-    """What one commit of stage 2 has to send."""
+class Message(NamedTuple):
+    """A message of a shard as its topic has it."""
 
-    changes: list[tuple[str, bytes]]
-    rows: list[LedgerRow]
-    rejections: list[Rejection]
+    at: int
+    value: bytes
 
 
 class ShardShelf:
@@ -70,10 +77,11 @@ class ShardShelf:
         self.position = 0
         self.profiles: dict[str, bytes] = {}
         self.timelines: dict[str, list[Entry]] = {}
-        self.overflow: dict[tuple[str, str], dict[int, str]] = {}
+        self.overflow: dict[tuple[str, str], dict[str, int]] = {}
+        self.leaving: dict[tuple[str, str], dict[str, int]] = {}
         self.watermarks: dict[str, tuple[int, int]] = {}
         self.counters: dict[str, int] = {}
-        self.outbox: list[Outgoing] = []
+        self.outbox: list[Folded] = []
 
 
 class Bench:
@@ -82,11 +90,12 @@ class Bench:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.rules = IdentityRules(setting.kinds, setting.region)
+        self.fold_rules = FoldRules(Calendar(setting.day_timezone), setting.region)
         self.logs: dict[Partition, list[LogRecord]] = {}
         self.shelves: dict[Partition, Shelf] = defaultdict(Shelf)
         self.owners: dict[Identity, Owner] = {}
         self.told: list[Resolved] = []
-        self.resolved: list[list[bytes]] = [[] for _ in range(setting.shards)]
+        self.resolved: list[list[Message]] = [[] for _ in range(setting.shards)]
         self.shards = [ShardShelf() for _ in range(setting.shards)]
         self.ledger: list[LedgerRow] = []
         self.rejected: list[Rejection] = []
@@ -133,63 +142,73 @@ class Bench:
             return
         plan = self._decide(partition, chunk)
         yield "loaded"
-        while (yield from self._claim(plan.claims)):
+        while not self._take(plan):
             plan = self._decide(partition, chunk)
             yield "decided again"
         shelf.facts |= {device: trimmed(facts, first) for device, facts in plan.facts.items()}
         shelf.outcomes |= plan.outcomes
+        for seen, counted in plan.marks.items():
+            earlier = [other for other in shelf.marks.get(seen, []) if other.day != counted.day]
+            shelf.marks[seen] = [*earlier, counted]
         yield "committed"
         self.ledger.extend(_row_of_bytes(msgspec.json.encode(row)) for row in plan.rows)
         yield "sent ledger rows"
         yield from self._send(plan)
         shelf.position = first + len(chunk)
-        shelf.origins = plan.origins
+        shelf.origins, shelf.time = plan.origins, plan.time
         shelf.outcomes = {offset: outcome for offset, outcome in shelf.outcomes.items() if offset >= shelf.position}
 
     def _arrival(self, partition: Partition, record: LogRecord) -> Arrival:
         topic, number = partition
-        value, origin = record.value or b"", None
-        if topic == EVENTS:
-            seals = [header for name, header in record.headers if name == HEADER and header is not None]
-            origins = (unseal(self.setting.names, seal, number, value) for seal in seals)
-            origin = next((found for found in origins if found is not None), None)
+        names, value = self.setting.names, record.value or b""
+        seals = [header for name, header in record.headers if name == HEADER and header is not None]
+        origins = (unseal(names, seal, number, value, topic) for seal in seals)
+        origin = next((found for found in origins if found is not None), None)
         at = record.at if origin is None else origin.at
-        intake = take_in(record.value, at, self.rules)
-        home = device = None
-        if not isinstance(intake, Flaw) and intake.record.device is not None:
-            device = self.setting.names.device(intake.record.device)
-            home = murmur2(intake.record.device.encode()) % self.setting.partitions
-        return Arrival(record.offset, at, record.key, record.value, record.headers, intake, device, home, origin)
+        intake = control.read(value, origin) or take_in(record.value, at, self.rules)
+        key = record.key or b""
+        home = device = seen = None
+        said = intake.record if isinstance(intake, Intake) else None
+        speaks = intake.device if isinstance(intake, control.Detach) else said.device if said is not None else None
+        if speaks is not None:
+            device, key = names.device(speaks), speaks.encode()
+            home = murmur2(key) % self.setting.partitions
+        if said is not None and said.id is not None:
+            seen = mark(names, key, said.id)
+        return Arrival(record.offset, at, record.key, record.value, record.headers, intake, device, home, origin, seen)
 
     def _decide(self, partition: Partition, chunk: list[Arrival]) -> Plan:
         shelf = self.shelves[partition]
-        intakes = [arrival.intake for arrival in chunk if not isinstance(arrival.intake, Flaw)]
-        devices = [self.setting.names.device(intake.record.device) for intake in intakes if intake.record.device]
-        identities = [identity for intake in intakes for identity in intake.named.usable]
+        devices = [arrival.device for arrival in chunk if arrival.device is not None]
+        identities = [identity for arrival in chunk for identity in _identities(arrival)]
         known = Known(
             {device: shelf.facts.get(device, ()) for device in devices},
             {identity: self.owners.get(identity) for identity in identities},
             {arrival.offset: shelf.outcomes[arrival.offset] for arrival in chunk if arrival.offset in shelf.outcomes},
             dict(shelf.origins),
+            {seen: list(counted) for seen, counted in shelf.marks.items()},
+            shelf.time,
         )
         return decide(*partition, chunk, known, self.setting.names)
 
-    def _claim(self, claims: list[Claim]) -> Generator[str, None, bool]:
-        """Claim record by record; returns whether one did not find what its decision assumed."""
-        for claim in claims:
-            if any(self.owners.get(identity) != assumed for identity, assumed, _ in claim.identities):
-                return True
-            self.owners |= {identity: new for identity, _, new in claim.identities if new is not None}
-            yield "claimed"
-        return False
+    def _take(self, plan: Plan) -> bool:
+        """Write what owners change, in one piece; False if an owner is not what the decisions assumed."""
+        if not plan.takes:
+            return True
+        owners = dict(self.owners)
+        for identity, assumed, new in plan.looks:
+            if owners.get(identity) != assumed:
+                return False
+            if new is not None:
+                owners[identity] = new
+        self.owners = owners
+        return True
 
     def _send(self, plan: Plan) -> Poll:
         for place, sent in enumerate(plan.resolved):
             if place == len(plan.resolved) // 2:
                 yield "sent half"
-            shard = shard_of(sent.message.profile, self.setting.shards)
-            self.told.append(sent.message)
-            self.resolved[shard].append(msgspec.json.encode(sent.message))
+            self._tell(sent.message)
         for moved in plan.moved:
             self.produce((EVENTS, moved.partition), moved.value, moved.at, moved.key, moved.headers)
         self.rejected.extend(plan.rejections)
@@ -198,20 +217,44 @@ class Bench:
     # ------------------------------------------------------------------------------------------------------- stage 2
 
     def materialize(self, shard: int, size: int) -> Poll:
-        """One poll of a shard, up to `size` messages."""
+        """One poll of a shard, up to `size` messages, or up to the next that is folded alone."""
         shelf = self.shards[shard]
         self._publish(shelf)
-        chunk = self.resolved[shard][shelf.position : shelf.position + size]
+        chunk = [
+            (_arrived(message), message.value, offset)
+            for offset, message in enumerate(
+                self.resolved[shard][shelf.position : shelf.position + size], shelf.position
+            )
+        ]
         if not chunk:
             return
-        arrivals = [(read_resolved(raw), raw) for raw in chunk]
-        fold = Fold(*self._load(shelf, [arrived for arrived, _ in arrivals]))
-        for arrived, raw in arrivals:
-            fold.add(arrived, raw)
+        if is_alone(chunk[0][0]):
+            del chunk[1:]
+            folded = self._part(shelf, shard, *chunk[0])
+        else:
+            chunk = list(itertools.takewhile(lambda told: not is_alone(told[0]), chunk))
+            fold = Fold(*self._load(shelf, [arrived for arrived, _, _ in chunk]), self.fold_rules, shard)
+            for arrived, raw, offset in chunk:
+                fold.add(arrived, raw, offset)
+            folded = fold.result()
         yield "folded"
-        self._commit(shelf, fold.result(), len(chunk))
+        self._commit(shelf, folded, len(chunk))
         yield "committed"
         self._publish(shelf)
+
+    def _part(self, shelf: ShardShelf, shard: int, arrived: Arrived, raw: bytes, offset: int) -> Folded:
+        stored = shelf.profiles.get(arrived.profile)
+        profile = _profile_of_bytes(stored) if stored is not None else None
+        asked = wanted(arrived, profile)
+        listed = frozenset(one for one in asked.listed if one.text in shelf.overflow.get((one.profile, one.what), {}))
+        leaving = {what: in_place(shelf.leaving.get((arrived.profile, what), {}))[:STEP] for what in LEAVING}
+        idle: list[Profile] = []
+        if asked.idle_before is not None:
+            everybody = map(_profile_of_bytes, shelf.profiles.values())
+            guests = [one for one in everybody if is_idle_guest(one) and one.last_seen < asked.idle_before]
+            idle = sorted(guests, key=lambda one: (one.last_seen, one.id))[:IDLE_STEP]
+        found = Found(listed, leaving, idle)
+        return part(arrived, raw, Place(shard, offset, shelf.watermarks), profile, found, self.fold_rules)
 
     def _load(
         self, shelf: ShardShelf, arrivals: list[Arrived]
@@ -221,7 +264,7 @@ class Bench:
         beyond = [
             (arrived.profile, arrived.binds)
             for arrived in arrivals
-            if arrived.binds and arrived.binds in shelf.overflow.get((arrived.profile, "devices"), {}).values()
+            if arrived.binds and arrived.binds in shelf.overflow.get((arrived.profile, "devices"), {})
         ]
         return profiles, shelf.watermarks, beyond
 
@@ -230,26 +273,53 @@ class Bench:
         for profile, entries in folded.timelines.items():
             shelf.timelines[profile] = [*shelf.timelines.get(profile, []), *entries][-500:]
         for one in folded.overflow:
-            shelf.overflow.setdefault((one.profile, one.what), {})[one.place] = one.text
+            shelf.overflow.setdefault((one.profile, one.what), {})[one.text] = one.place
+        self._let_go(shelf, folded.parting)
         for counter, amount in folded.counters.items():
             shelf.counters[counter] = shelf.counters.get(counter, 0) + amount
         shelf.watermarks = folded.watermarks
-        shelf.outbox.append(Outgoing(folded.changes, folded.rows, folded.rejections))
+        shelf.outbox.append(folded)
         shelf.position += count
 
+    def _let_go(self, shelf: ShardShelf, parting: Parting) -> None:
+        for profile in parting.erased:
+            shelf.timelines.pop(profile, None)
+        for key in parting.departing:
+            leaving = shelf.leaving.setdefault(key, {})
+            leaving |= {text: max(place, leaving.get(text, 0)) for text, place in shelf.overflow.pop(key, {}).items()}
+        for lists, gone in ((shelf.overflow, parting.dropped), (shelf.leaving, parting.swept)):
+            for profile, what, text in gone:
+                del lists[profile, what][text]
+                if not lists[profile, what]:
+                    del lists[profile, what]
+
     def _publish(self, shelf: ShardShelf) -> None:
-        for outgoing in shelf.outbox:
-            for profile, change in outgoing.changes:
-                self.published.setdefault(profile, []).append(msgspec.json.decode(change))
-            self.ledger.extend(_row_of_bytes(msgspec.json.encode(row)) for row in outgoing.rows)
-            self.rejected.extend(outgoing.rejections)
+        for folded in shelf.outbox:
+            for profile, change in folded.changes:
+                told = {} if change is None else msgspec.json.decode(change)
+                self.published.setdefault(profile, []).append(told)
+            self.ledger.extend(_row_of_bytes(msgspec.json.encode(row)) for row in folded.rows)
+            self.rejected.extend(folded.rejections)
+            for asked, origin in folded.controls:
+                said = control.write(asked, origin, self.setting.partitions, self.setting.names)
+                self.produce((said.topic, said.partition), said.value, said.at, said.key, said.headers)
+            for message in folded.told:
+                self._tell(message)
         shelf.outbox = []
+
+    def _tell(self, message: Resolved) -> None:
+        self.told.append(message)
+        shard = shard_of(message.profile, self.setting.shards)
+        self.resolved[shard].append(Message(message.at, msgspec.json.encode(message)))
 
     # -------------------------------------------------------------------------------------------------- what came out
 
-    def messages(self) -> dict[int, list[Source]]:
-        """The sources of the messages of each shard, in the order of the topic."""
-        return {shard: [read_resolved(raw).source for raw in raws] for shard, raws in enumerate(self.resolved)}
+    def messages(self) -> dict[int, list[Told]]:
+        """The messages of each shard as the topic has them."""
+        return {
+            shard: [told_of(offset, message.at, message.value) for offset, message in enumerate(messages)]
+            for shard, messages in enumerate(self.resolved)
+        }
 
     def profiles(self) -> dict[str, Profile]:
         """All stored profiles."""
@@ -260,3 +330,21 @@ def run_through(poll: Poll) -> None:
     """Let a poll go on to its end."""
     for _ in poll:
         pass
+
+
+def in_place(texts: dict[str, int]) -> list[str]:
+    """The texts of a list beyond what a profile shows, in order."""
+    return sorted(texts, key=lambda text: (texts[text], text))
+
+
+def _arrived(message: Message) -> Arrived:
+    arrived = read_resolved(message.value)
+    if arrived.task != "tick":
+        return arrived
+    return msgspec.structs.replace(arrived, at=message.at, ts=message.at / 1000)
+
+
+def _identities(arrival: Arrival) -> Iterable[Identity]:
+    if isinstance(arrival.intake, Intake):
+        return arrival.intake.named.usable
+    return [arrival.intake.identity] if isinstance(arrival.intake, control.Release) else []

@@ -16,6 +16,7 @@ WRONG = [
     ({"secret": "short"}, "KNOWNAS_SECRET"),
     ({"identity_kinds": "email,email"}, "KNOWNAS_IDENTITY_KINDS: name at least one kind, and each only once"),
     ({"identity_kinds": "device"}, "KNOWNAS_IDENTITY_KINDS: device cannot be a kind"),
+    ({"day_timezone": "Dublin"}, "KNOWNAS_DAY_TIMEZONE: 'Dublin' is no time zone: use a name like Europe/Dublin"),
     ({"timeline_entries": "many"}, "KNOWNAS_TIMELINE_ENTRIES"),
     ({"secret": "long enough", "secret_file": "file"}, "not both"),
 ]

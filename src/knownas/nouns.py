@@ -111,13 +111,15 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was decided for a record that carries identities; a replay takes it from here.
 
     `claimed` and `refused` are positions in the record's list of usable identities; `seen` is the generation at which
-    each of them was found, empty where all were in their first.
+    each of them was found, empty where all were in their first. Where a record only looks (a deletion and the like),
+    one that was free at generation g is -1 - g. `reason` is why the record was rejected, empty where it was not.
     """
 
     profile: str
     claimed: tuple[int, ...] = ()
     refused: tuple[int, ...] = ()
     seen: tuple[int, ...] = ()
+    reason: str = ""
 
 
 # --------------------------------------------------------------------------------------------- stage 1 to stage 2
@@ -140,7 +142,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     `profileData` keys that do not apply. `guest` says that this guest profile turned out to be this person's;
     `guestOf` is the same fact told to the guest, in a message of its own without a record. `releases` are the
     identities that a release record takes from the profile; `generations` are those at which the record's usable
-    identities were found, empty where all were in their first. `task` is what a shard asks of a shard: to go on
+    identities were found, as in `Outcome.seen`. `task` is what a shard asks of a shard: to go on
     removing what a profile held (`sweep`), to delete a deleted person's guest (`remove`), to let go of a deleted
     `guest` (`forget`), to look at the clock (`tick`, with the `days` after which idle guests go).
     """
@@ -192,13 +194,17 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A record that is not counted, with the reason (a code of `records.reasons`) and what was wrong in words."""
+    """A record that is not counted, with the reason (a code of `records.reasons`) and what was wrong in words.
+
+    `generations` tell at which its identities were found where that was the reason, as in `Outcome.seen`.
+    """
 
     position: Position
     reason: str
     detail: str
     key: bytes | None
     value: bytes | None
+    generations: tuple[int, ...] = ()
 
 
 # -------------------------------------------------------------------------------------------------- stage 2, stored

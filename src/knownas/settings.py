@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -11,10 +12,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from knownas.errors import CannotStart
 from knownas.nouns import PROPERTY_OF_KIND
+from knownas.profile.zones import zone
 from knownas.records.identities import IdentityRules
 
 LOCAL: Final = ".knownas/environment"
 """Where `knownas up` and `knownas demo` write the addresses of what they started, for commands in the same folder."""
+
+_ORIGIN: Final = re.compile(r"https?://[^/\s?#@]+")
 
 
 class Settings(BaseSettings):
@@ -35,6 +39,7 @@ class Settings(BaseSettings):
         ("identity", "email", "facebook", "google"), description="declared identity kinds in order, by commas"
     )
     phone_region: str | None = Field(None, description="region of phone numbers without country code, e.g. IE")
+    day_timezone: str = Field("UTC", description="IANA name of the time zone whose days events are counted by")
     timeline_entries: int = Field(500, ge=1, le=100_000, description="newest entries kept per profile")
     publish_counts: bool = Field(False, description="publish a change for every counted event too")
     poll_min_bytes: int = Field(20_000, ge=1, description="a poll waits until this much has come")
@@ -44,10 +49,29 @@ class Settings(BaseSettings):
     cached_profiles: int = Field(50_000, ge=0, description="profiles a worker keeps in memory, over all its shards")
     session_timeout_ms: int = Field(10_000, ge=1_000, description="silence after which Kafka gives a worker up")
     idle_check_ms: int = Field(2_000, ge=50, description="how often an idle worker looks at its partitions")
+    tick_seconds: float = Field(60.0, gt=0, description="how often each shard looks at the clock")
+    idle_guest_days: int = Field(
+        0, ge=0, le=36_500, description="days without a record after which a guest is deleted; 0 keeps all"
+    )
     health_port: int = Field(0, ge=0, le=65535, description="port of a worker's health page; 0 takes a free one")
     log_json: bool = Field(False, description="log lines as JSON objects")
+    http_host: str = Field("127.0.0.1", min_length=1, description="address that the gateway listens on")
+    http_port: int = Field(8088, ge=0, le=65535, description="port of the gateway; 0 takes a free one")
+    http_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins (https://shop.example) whose pages may call the gateway, by commas; * is every one"
+    )
+    http_body_bytes: int = Field(16_000_000, ge=1_000, description="largest body of a request, unpacked")
+    http_records: int = Field(1_000, ge=1, le=100_000, description="most records of one call")
+    http_at_once: int = Field(500, ge=1, description="requests in work at once, of all callers")
+    http_key_at_once: int = Field(200, ge=1, description="requests in work at once, of one key")
+    http_key_rate: int = Field(5_000, ge=0, description="requests a second of one key; 0 sets no limit")
+    http_streams: int = Field(50, ge=0, description="open streams of changes at once")
+    http_receive_seconds: float = Field(10.0, gt=0, description="how long a caller may take to send a request")
+    http_ack_seconds: float = Field(8.0, gt=0, description="how long Kafka may take to acknowledge an upload")
+    http_access_log: bool = Field(False, description="a line for each answer: route, status, time; nothing of persons")
+    http_wait_seconds: float = Field(10.0, ge=0, description="longest a read waits for a position")
 
-    @field_validator("identity_kinds", mode="before")
+    @field_validator("identity_kinds", "http_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -61,6 +85,21 @@ class Settings(BaseSettings):
         if bad:
             raise ValueError(f"{', '.join(bad)} cannot be a kind: use letters, digits and _, and not 'device'")
         return kinds
+
+    @field_validator("http_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        bad = [origin for origin in origins if origin != "*" and not _ORIGIN.fullmatch(origin)]
+        if bad:
+            raise ValueError(f"{bad[0]!r} is not an origin: scheme://host or scheme://host:port, nothing after it")
+        return origins
+
+    @field_validator("day_timezone")
+    @classmethod
+    def _check_timezone(cls, name: str) -> str:
+        if zone(name) is None:
+            raise ValueError(f"{name!r} is no time zone: use a name like Europe/Dublin")
+        return name
 
     @field_validator("kafka")
     @classmethod

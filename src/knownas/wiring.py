@@ -14,6 +14,8 @@ from knownas.adapters.store import RedisShardStore, RedisSourceStore
 from knownas.operate.health import Health
 from knownas.operate.metrics import Metrics
 from knownas.operate.world import World
+from knownas.profile.fold import FoldRules
+from knownas.profile.time import Calendar
 from knownas.stages.keeper import Keeper
 from knownas.stages.materialize import Materialize
 from knownas.stages.ports import Gap, Outlet, no_gap
@@ -79,12 +81,15 @@ class Worker:
             settings.group,
             settings.idle_check_ms / 1000,
             gap,
+            settings.tick_seconds,
+            settings.idle_guest_days,
         )
         self._kafka_watch = KafkaWatch(world.log)
         rules = settings.identity_rules()
         resolve = Resolve(sources, self._outlet, world.names, rules, layout, metrics, refused, gap)
+        fold_rules = FoldRules(Calendar(settings.day_timezone), settings.phone_region, settings.publish_counts)
         materialize = Materialize(
-            shards, publishers, layout, metrics, refused, settings.cached_profiles, settings.publish_counts, gap
+            shards, publishers, layout, world.names, metrics, refused, settings.cached_profiles, fold_rules, gap
         )
         self.health = Health(
             metrics, [resolve.patience, materialize.patience, publishers, self.keeper.patience, self._kafka_watch]

@@ -28,6 +28,9 @@ from tests.bench.memory import measure as measure_memory
 from tests.bench.race import Figures, order, run
 from tests.bench.reference import expected
 from tests.bench.report import latency_lines, summary, table
+from tests.bench.serve import Serving
+from tests.bench.serve import lines as serving_lines
+from tests.bench.serve import measure as measure_serving
 from tests.bench.systems import SYSTEMS, Broken, Services
 from tests.bench.traffic import Traffic, shop
 
@@ -103,6 +106,30 @@ def memory(*, devices: AtLeastOne = 1_000_000, json: bool = False) -> int:
         return 1
     if json:
         say_json({"memory": [at._asdict() for at in seen]})
+    return 0
+
+
+@app.command
+def serve(*, json: bool = False) -> int:
+    """Measure the gateway: uploads beside a bare server of the same library, profile fetches with and without traffic.
+
+    Parameters
+    ----------
+    json
+        End with one line of JSON.
+    """
+    seen: list[Serving] = []
+
+    async def measured(services: Services) -> None:
+        seen.append(await measure_serving(_namespace(), services))
+
+    if not _on_services(measured):
+        return 1
+    if json:
+        say_json(seen[0].as_json())
+    else:
+        for line in serving_lines(seen[0]):
+            console.print(line)
     return 0
 
 

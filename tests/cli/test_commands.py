@@ -7,27 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.builders import event, login
-from tests.pipeline.deployment import Deployment, deployed
-
-
-@pytest.fixture
-async def deployment(kafka: str, redis_url: str, namespace: str) -> AsyncIterator[Deployment]:
-    """A deployment with a little story in it."""
-    async with deployed(kafka, redis_url, namespace) as made:
-        async with made.worker():
-            await made.send(event("laptop", "Viewed"), login("laptop", {"Name": "Ann [bold]"}, email="ann@x.ie"))
-            await made.send(event("laptop", "Charged", {"Amount": 3}))
-            await made.settled()
-            await made.send(event("phone", "Viewed"), login("phone", email="ann@x.ie"))
-            await made.settled()
-        yield made
+from tests.pipeline.deployment import Deployment
 
 
 def run(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -38,41 +24,9 @@ def run(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProce
     )  # fmt: skip
 
 
-async def test_a_profile_is_found_by_id_identity_and_device(deployment: Deployment) -> None:
-    ann = await deployment.of_identity("email", "ann@x.ie")
-    for who in (ann.id, "email:ann@x.ie", "email: ANN@x.ie", "device:phone"):
-        shown = deployment.command("profile", who, "--json")
-        assert shown.returncode == 0, shown.stderr
-        profile = json.loads(shown.stdout)
-        assert (profile["id"], profile["type"], profile["guests"]) == (ann.id, "customer", ann.guests)
-        assert profile["events"]["Charged"]["count"] == 1
-
-
-async def test_a_profile_is_shown_to_people_with_names_as_they_are_and_guests_marked(deployment: Deployment) -> None:
-    shown = deployment.command("profile", "email:ann@x.ie").stdout
-    assert "Ann [bold]" in shown
-    assert sum("(guest)" in line for line in shown.splitlines()) == 1
-
-
-async def test_explain_tells_the_story_of_device_identity_and_profile(deployment: Deployment) -> None:
-    ann = await deployment.of_identity("email", "ann@x.ie")
-    told = deployment.command("explain", "phone").stdout
-    assert "seen for the first time" in told
-    assert f"turned out to be {ann.id}" in told
-    assert "gained this email" in deployment.command("explain", "email:ann@x.ie").stdout
-    rows = json.loads(deployment.command("explain", ann.id, "--json").stdout)
-    assert [row["kind"] for row in rows] == ["bound", "bound", "claimed", "bound", "linked"]
-    assert "ann@x.ie" not in json.dumps(rows)
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("profile", "email:nobody@x.ie"), "nobody is known as email:nobody@x.ie"),
-        (("profile", "phone:+353123"), "phone is no declared identity kind"),
-        (("profile", "email:null"), "cannot be anybody's email"),
-        (("profile", "f" * 32), "nobody is known as"),
-        (("explain", "no-such-device"), "the ledger knows nothing of no-such-device"),
         (("send",), "name at least one file"),
         (("send", "no-such-file.jsonl"), "there is no file no-such-file.jsonl"),
         (("profle",), "Did you mean"),

@@ -8,7 +8,6 @@ from typing import Final
 
 STAGES: Final = (
     "resolve.loaded",
-    "resolve.claimed",
     "resolve.committed",
     "resolve.half_sent",
     "resolve.ledger_sent",

@@ -96,7 +96,7 @@ class Successor:
         self._publishers = Publishers(store(), outlet, self._layout, meter, refused, 0, self.gate)
         sources = RedisSourceStore(world.link(), world.keys, world.names)
         self._keeper = Keeper(sources, store(), self._publishers, world.log, self._layout, settings.group, 60)
-        self._stage = Materialize(store(), self._publishers, self._layout, meter, refused, 10)
+        self._stage = Materialize(store(), self._publishers, self._layout, world.names, meter, refused, 10)
 
     async def take_over(self) -> None:
         """Take the shard, publish what its last worker left, fold and publish what came since, trim."""

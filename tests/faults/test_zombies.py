@@ -15,7 +15,6 @@ from tests.pipeline.deployment import Deployment
 
 WHERE_IT_HURTS = (
     "resolve.loaded",
-    "resolve.claimed",
     "resolve.committed",
     "resolve.ledger_sent",
     "materialize.loaded",

@@ -28,8 +28,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from knownas.adapters.kafka import KafkaOutlet
-from knownas.cli import quiet_logs
-from knownas.cli.runs import stopping
+from knownas.cli.output import quiet_logs
+from knownas.cli.waiting import stopping
 from knownas.errors import WorldFault
 from knownas.operate.world import open_world
 from knownas.settings import Settings, load

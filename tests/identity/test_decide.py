@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from knownas.identity.decide import Arrival, Claim, Known, Plan, decide
+from knownas.identity.decide import decide
+from knownas.identity.plan import Arrival, Known, Look, Plan
 from knownas.nouns import Identity, Outcome, Owner, Position
 from knownas.records.identities import IdentityRules
 from knownas.records.intake import take_in
@@ -31,20 +32,22 @@ def test_a_claim_says_what_was_assumed_of_every_identity_and_what_is_written() -
     theirs = Owner("P", 0, "updates", 0, 1)
     known = NOTHING._replace(owners={ANN: None, bob: theirs})
     record = login("d-1", {"Email": "bob@x.ie"}, email="ann@x.ie")
-    [claim] = _plan(_arrival(5, record), known=known).claims
-    assert claim == Claim(5, ((ANN, None, Owner("P", 0, "events", 0, 5)), (bob, theirs, None)))
+    plan = _plan(_arrival(5, record), known=known)
+    assert plan.looks == [Look(ANN, None, Owner("P", 0, "events", 0, 5)), Look(bob, theirs, None)]
+    assert plan.takes
 
 
 def test_a_record_sees_the_claims_and_facts_of_those_before_it_in_the_chunk() -> None:
     plan = _plan(_arrival(5, login("d-1", email="ann@x.ie")), _arrival(6, login("d-1", email="ann@x.ie")))
-    assert [claim.offset for claim in plan.claims] == [5]
+    mine = Owner(NAMES.person(ANN, 0), 0, "events", 0, 5)
+    assert plan.looks == [Look(ANN, None, mine), Look(ANN, mine, None)]
     assert [fact.offset for fact in plan.facts[NAMES.device("d-1")]] == [5]
 
 
 def test_what_was_decided_before_a_crash_is_decided_again_whatever_is_owned_now() -> None:
     known = NOTHING._replace(owners={ANN: Owner("Q", 0, "updates", 0, 9)}, outcomes={5: Outcome("P", (0,), ())})
     plan = _plan(_arrival(5, login("d-1", email="ann@x.ie")), known=known)
-    assert plan.claims == []
+    assert plan.looks == []
     assert plan.resolved[0].message.profile == "P"
     assert plan.resolved[0].message.claims == [ANN]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from knownas.identity.facts import KEPT, NOBODY, speaker, trimmed, with_fact
-from knownas.identity.rules import Manner, Settled, move, resettle, settle
+from knownas.identity.rules import Manner, Settled, is_suppressed, look_up, move, owned, resettle, settle
 from knownas.nouns import Fact, Identity, Outcome, Owner, Position
 from tests.builders import NAMES
 
@@ -27,53 +27,53 @@ def _settled(manner: Manner, now: Fact, **owners: Owner | None) -> Settled:
 
 
 def test_rule_0_nobody_logs_in_as_somebody_new_who_is_named_by_the_first_identity() -> None:
-    assert _settled("login", NOBODY, i=None, e=None) == (NAMES.person(ID, 0), (0, 1), (), (0, 1))
+    assert _settled("login", NOBODY, i=None, e=None) == Settled(NAMES.person(ID, 0), (0, 1), (), (0, 1))
     assert move(NOBODY, NAMES.person(ID, 0)) == ("login", True, None)
 
 
 def test_rule_0_nobody_logs_in_as_the_owner_without_a_link() -> None:
-    assert _settled("login", NOBODY, i=None, e=_owned_by("P")) == ("P", (0,), (), (0,))
+    assert _settled("login", NOBODY, i=None, e=_owned_by("P")) == Settled("P", (0,), (), (0,))
     assert move(NOBODY, "P") == ("login", True, None)
 
 
 def test_rule_1_a_guest_claims_and_keeps_its_id() -> None:
-    assert _settled("login", GUEST, i=None, e=None) == ("A", (0, 1), (), (0, 1))
+    assert _settled("login", GUEST, i=None, e=None) == Settled("A", (0, 1), (), (0, 1))
     assert move(GUEST, "A") == ("claim", True, None)
 
 
 def test_rule_2_a_guest_is_linked_to_the_owner_who_gains_the_rest() -> None:
-    assert _settled("login", GUEST, i=_owned_by("P"), e=None) == ("P", (1,), (), (1,))
+    assert _settled("login", GUEST, i=_owned_by("P"), e=None) == Settled("P", (1,), (), (1,))
     assert move(GUEST, "P") == ("link", True, "linked")
 
 
 def test_rule_3_logging_in_as_oneself_changes_nothing() -> None:
-    assert _settled("login", IDENTIFIED, i=_owned_by("P"), e=_owned_by("P")) == ("P", (), (), ())
+    assert _settled("login", IDENTIFIED, i=_owned_by("P"), e=_owned_by("P")) == Settled("P", (), (), ())
     assert move(IDENTIFIED, "P") == ("add", False, None)
 
 
 def test_rule_4_what_nobody_owns_is_added() -> None:
-    assert _settled("login", IDENTIFIED, i=None, e=_owned_by("P")) == ("P", (0,), (), (0,))
+    assert _settled("login", IDENTIFIED, i=None, e=_owned_by("P")) == Settled("P", (0,), (), (0,))
 
 
 def test_rule_5_an_identified_device_switches_to_somebody_new() -> None:
     new = NAMES.person(ID, 0)
-    assert _settled("login", IDENTIFIED, i=None, e=None) == (new, (0, 1), (), (0, 1))
+    assert _settled("login", IDENTIFIED, i=None, e=None) == Settled(new, (0, 1), (), (0, 1))
     assert move(IDENTIFIED, new) == ("switch", True, "switched")
 
 
 def test_rule_6_an_identified_device_switches_to_the_owner() -> None:
-    assert _settled("login", IDENTIFIED, i=_owned_by("Q")) == ("Q", (), (), ())
+    assert _settled("login", IDENTIFIED, i=_owned_by("Q")) == Settled("Q", (), (), ())
     assert move(IDENTIFIED, "Q") == ("switch", True, "switched")
 
 
 @pytest.mark.parametrize("now", [NOBODY, GUEST, IDENTIFIED])
 def test_rule_7_the_first_owner_wins_and_the_others_keep_what_is_theirs(now: Fact) -> None:
     settled = _settled("login", now, i=None, e=_owned_by("Q"), f=_owned_by("P"))
-    assert settled == ("Q", (0,), (2,), (0,))
+    assert settled == Settled("Q", (0,), (2,), (0,))
 
 
 def test_adding_never_leaves_the_profile_the_device_speaks_for() -> None:
-    assert _settled("add", IDENTIFIED, i=_owned_by("Q"), e=None) == ("P", (1,), (0,), (1,))
+    assert _settled("add", IDENTIFIED, i=_owned_by("Q"), e=None) == Settled("P", (1,), (0,), (1,))
 
 
 def test_an_address_takes_no_account_of_the_guest() -> None:
@@ -88,15 +88,53 @@ def test_a_record_that_is_seen_again_takes_its_own_claims_for_its_own() -> None:
 
 
 def test_a_guest_that_claimed_claims_again_under_its_own_id() -> None:
-    assert _settled("login", GUEST, i=_owned_by("A", HERE)) == ("A", (0,), (), ())
+    assert _settled("login", GUEST, i=_owned_by("A", HERE)) == Settled("A", (0,), (), ())
 
 
 def test_a_released_identity_is_free_and_names_a_new_profile_by_its_generation() -> None:
-    assert _settled("login", NOBODY, e=Owner("", 2, "updates", 0, 1)) == (NAMES.person(EMAIL, 2), (0,), (), (0,))
+    settled = _settled("login", NOBODY, e=Owner("", 2, "updates", 0, 1))
+    assert settled == Settled(NAMES.person(EMAIL, 2), (0,), (), (0,), (2,))
 
 
 def test_a_stored_outcome_is_taken_as_it_is_and_claims_nothing_more() -> None:
-    assert resettle(Outcome("P", (0, 2), (1,))) == ("P", (0, 2), (1,), ())
+    assert resettle(Outcome("P", (0, 2), (1,), (1, 0, 3))) == Settled("P", (0, 2), (1,), (), (1, 0, 3))
+
+
+def test_what_is_found_says_in_which_generation_and_nothing_where_all_are_in_their_first() -> None:
+    second = Owner("P", 1, *ELSEWHERE)
+    assert _settled("login", GUEST, i=None, e=second).seen == (0, 1)
+    assert _settled("login", GUEST, i=None, e=_owned_by("P")).seen == ()
+
+
+FREED = Owner("", 2, *ELSEWHERE)
+
+
+@pytest.mark.parametrize(
+    ("owners", "profile", "reason", "seen"),
+    [
+        ([_owned_by("P")], "P", "", ()),
+        ([_owned_by("P"), None], "P", "", (0, -1)),
+        ([_owned_by("P"), FREED], "P", "", (0, -3)),
+        ([_owned_by("P"), _owned_by("P")], "P", "", ()),
+        ([_owned_by("P"), Owner("Q", 4, *ELSEWHERE)], "", "different_owners", (0, 4)),
+        ([None, FREED], "", "nobody_owns", (-1, -3)),
+    ],
+)
+def test_who_only_looks_goes_to_the_one_owner_of_what_is_owned(
+    owners: list[Owner | None], profile: str, reason: str, seen: tuple[int, ...]
+) -> None:
+    usable = (ID, EMAIL)[: len(owners)]
+    found = look_up(usable, dict(zip(usable, owners, strict=True)))
+    assert found == Outcome(profile, seen=seen, reason=reason)
+    assert owned(usable, found) == [i for i, o in zip(usable, owners, strict=True) if o is not None and o.profile]
+
+
+def test_one_suppressed_identity_is_enough_but_a_claim_of_the_records_own_came_before_it() -> None:
+    gone = Owner("", 1, *ELSEWHERE, suppressed=True)
+    assert is_suppressed((ID, EMAIL), {ID: None, EMAIL: gone}, HERE)
+    assert not is_suppressed((ID,), {ID: _owned_by("P")}, HERE)
+    mine = Owner("P", 0, *HERE, suppressed=True)
+    assert not is_suppressed((ID, EMAIL), {ID: mine, EMAIL: gone}, HERE)
 
 
 def test_a_device_speaks_by_the_last_fact_strictly_before_the_record() -> None:

@@ -10,6 +10,7 @@ import msgspec
 from knownas.identity.facts import KEPT
 from knownas.nouns import LedgerRow, Rejection, Resolved, Source
 from knownas.plain import find_order, run
+from knownas.plain.order import Said, what_was_said
 from tests.engines import World, world_of_answer, world_of_bench
 from tests.harness import Bench
 
@@ -17,13 +18,18 @@ from tests.harness import Bench
 def differences(bench: Bench) -> list[str]:
     """Feed the model in the order that the bench recorded, and name everything that differs."""
     setting = bench.setting
-    order = find_order(bench.logs, bench.ledger, setting)
+    rejected = {one.position: Said(one.reason, one.generations) for one in bench.rejected}
+    said = what_was_said((message.value for messages in bench.resolved for message in messages), rejected)
+    order = find_order(bench.logs, bench.ledger, setting, said)
     answer = run(bench.logs, setting, order, bench.messages())
     real, model = world_of_bench(bench, {}), world_of_answer(answer, setting, {})
     found = [f"no copy of {copy.origin}" for copy in answer.decisions.missing()]
     found += [f"message {source} is unknown to the model" for source in answer.unknown]
     found += [f"message {source} was never sent" for source in answer.absent]
-    wanted = {source: message.resolved for source, message in answer.decisions.messages.items()}
+    found += [f"nobody asked for the control record of {origin}, or not so" for origin in answer.unasked]
+    found += [f"the control record of {origin} was never sent" for origin in answer.unsent]
+    sent = {source: message for shard in answer.shards for source, message in shard.sent.items()}
+    wanted = {source: message.resolved for source, message in (answer.decisions.messages | sent).items()}
     found += _differing("message", _messages(bench.told), _messages(wanted.values()))
     found += _differing("facts of", _last(real), _last(model))
     found += _differing("owner of", real.owners, model.owners)

@@ -17,7 +17,9 @@ from tests.harness import Bench, Partition, Poll
 PARTITIONS = 2
 SHARDS = 2
 DEVICES = [f"d-{n}" for n in range(5)]
-SETTING = setting(PARTITIONS, SHARDS, kinds=("identity", "email", "phone"), region="IE")
+SETTING = setting(
+    PARTITIONS, SHARDS, kinds=("identity", "email", "phone"), region="IE", day_timezone="America/St_Johns"
+)
 PLACES: list[Partition] = [(topic, number) for topic in (EVENTS, UPDATES) for number in range(PARTITIONS)]
 
 
@@ -47,6 +49,11 @@ WORKERS = len(PLACES) + SHARDS
 
 _junk_values = st.sampled_from(["", " ", "null", "NaN", "'0'", "--", False, None, 0, "unknown", "[object Object]"])
 _times = st.none() | st.integers(NOON - 30, NOON + 30) | st.sampled_from([NOON + 0.5, float(NOON), NOON + 90_000, -1])
+_other_days = st.sampled_from([0, -100, -93, -92, -91, -1, 1]).flatmap(
+    lambda days: st.sampled_from([-1201, -1200, -600, 0, 0.5, 1200, 1201]).map(lambda s: NOON + s + (days - 1) * 86_400)
+)
+"""Around the ends of sessions and of what is kept of days."""
+
 _emails = st.sampled_from(["ann@x.ie", " Ann@X.ie", "bob@x.ie", "cy@x.ie"])
 _identities = st.fixed_dictionaries(
     {},
@@ -76,14 +83,50 @@ _properties = st.fixed_dictionaries(
         "Phone": st.sampled_from(["+353861234567", "12", None]),
         "MSG-email": st.booleans(),
         "age": st.just(5),
+        "DOB": st.sampled_from(
+            ["1992-02-29", "$D_-86400", "1990-02-30", None, 5, {"$setOnce": "2001-12-31"}, {"$add": "x"}]
+        ),
+        "Birthday": st.sampled_from(["11-21-2000", "2025-11-23", "1875-11-20", "", {"$set": "$D_0"}, {"$delete": 1}]),
+        "Timezone": st.sampled_from(["Pacific/Auckland", "Utopia", "", 5, None]),
     },
 )
-_contexts = st.sampled_from([None, {"os": "iOS"}, {"pushToken": "t1"}, {"pushToken": None}, {"pushToken": 5}])
+_places = st.fixed_dictionaries(
+    {},
+    optional={
+        "city": st.sampled_from(["Cork", "Oslo", "", None]),
+        "country": st.sampled_from(["IE", "NO", None]),
+        "latitude": st.sampled_from([51.9, 59, 59.0, -0.0, 90.5, True, "51", None]),
+        "longitude": st.sampled_from([-8.5, 10.75, 180, -181, None]),
+    },
+)
+_systems = st.fixed_dictionaries(
+    {},
+    optional={
+        "os": st.sampled_from(["iOS", "Android", "", "x" * 600, 5, None]),
+        "appVersion": st.sampled_from(["1.0", "2.0"]),
+        "timezone": st.sampled_from(["Europe/Dublin", "America/St_Johns", "../etc", None]),
+        "source": st.sampled_from(["google", "", None, ["x"]]),
+        "campaign": st.sampled_from(["spring", "y" * 600]),
+        "ip": st.just("10.0.0.1"),
+        "pushToken": st.sampled_from(["t1", None, 5]),
+    },
+)
+_contexts = st.none() | st.builds(lambda system, place: system | place, _systems, _places)
+_answers = st.booleans()
+_subscriptions = st.fixed_dictionaries(
+    {},
+    optional={
+        "email": st.dictionaries(_emails | st.sampled_from(["null", "x" * 600]), _answers, max_size=3),
+        "phone": st.dictionaries(st.sampled_from(["086 123 4567", "12", "+442079460000"]), _answers, max_size=2),
+    },
+)
+_odd_subscriptions = st.sampled_from([{"sms": {}}, {"email": None}, {"email": {"ann@x.ie": 1}}, [], {}])
 _profiles = st.sampled_from(
     [
         NAMES.guest(DEVICES[0], 0),
         NAMES.guest(DEVICES[1], 1),
         NAMES.person(Identity("email", "ann@x.ie"), 0),
+        NAMES.person(Identity("email", "ann@x.ie"), 1),
         "no-such",
         "",
     ]
@@ -122,33 +165,43 @@ _addresses = {
 _contents = st.fixed_dictionaries(
     {},
     optional={
-        "ts": _mostly(st.none() | st.integers(NOON - 30, NOON + 30), _times),
+        "ts": _mostly(st.none() | st.integers(NOON - 30, NOON + 30) | _other_days, _times),
         "evtName": _mostly(st.sampled_from(["Viewed", "Charged", "Shared\0"]), st.just("")),
         "evtData": _mostly(
             st.sampled_from([None, {"sku": "A1", "price": 9.5}, {"a\0b": {"c": [1e16, "é"]}}]), st.just({"n": 2**63})
         ),
         "profileData": _properties | st.none(),
         "context": _contexts,
+        "subscriptions": _mostly(_subscriptions, _odd_subscriptions),
+        "test": st.sampled_from([True, False, None]),
+        "id": _mostly(st.sampled_from(["a", "b", None]), st.sampled_from(["", "z" * 129, 5])),
+        "suppress": _mostly(st.just(value=False), st.just(value=True)),
         "extra": st.sampled_from([1, "\0", None]),
     },
 )
 
 
+_KINDS = ["event", "event", "login", "login", "profile", "logout"]
+_ADDRESSED = ["demerge", "delete", "release", "test", "test"]
+
+
 @st.composite
-def _records(draw: st.DrawFn) -> dict[str, Any]:
-    kind = draw(
-        _mostly(st.sampled_from(["event", "event", "login", "login", "profile", "logout"]), st.just("delete"), 30)
-    )
-    address = draw(_addresses["event" if kind in ("profile", "delete") else kind])
+def _records(draw: st.DrawFn, operators: bool) -> dict[str, Any]:
+    kinds = st.sampled_from(_KINDS)
+    kind = draw(_mostly(kinds, st.sampled_from(_ADDRESSED), 4) if operators else kinds)
+    address = draw(_addresses[kind if kind in _addresses else "event"])
     record: dict[str, Any] = {"type": kind, "evtName": "Viewed"} | draw(_contents) | address
     return record
 
 
-_texts = st.builds(
-    lambda record, style: json.dumps(record, **style).encode(),
-    _records(),
-    st.sampled_from([{}, {"indent": 1}, {"ensure_ascii": False, "separators": (",", ":")}]),
-)
+def _texts(operators: bool) -> SearchStrategy[bytes]:
+    return st.builds(
+        lambda record, style: json.dumps(record, **style).encode(),
+        _records(operators),
+        st.sampled_from([{}, {"indent": 1}, {"ensure_ascii": False, "separators": (",", ":")}]),
+    )
+
+
 _oddities = st.sampled_from(
     [None, b"", b"[]", b"5", b"{", b'{"type":"event","device":5', b'{"type":"event","x":"\xff"}', b"{}" * 40_000,
      b'{"device":5,"type":"dance"}', b'{"type":"event","device":"d-1","evtName":"A","evtData":{"x":1e999}}',
@@ -159,8 +212,8 @@ _oddities = st.sampled_from(
 
 
 @st.composite
-def _sends(draw: st.DrawFn) -> Send:
-    value = draw(_mostly(_texts, _oddities, 20))
+def _sends(draw: st.DrawFn, operators: bool) -> Send:
+    value = draw(_mostly(_texts(operators), _oddities, 20))
     record = None
     if value is not None and value.startswith(b"{") and draw(st.integers(0, 7)):
         try:
@@ -171,12 +224,13 @@ def _sends(draw: st.DrawFn) -> Send:
     return Send(value, where)
 
 
-def histories() -> SearchStrategy[list[Act]]:
-    """Records, steps of workers and crashes, in any order."""
+def histories(*, operators: bool = True) -> SearchStrategy[list[Act]]:
+    """Records, steps of workers and crashes, in any order; with or without what operators send:
+    demerges, deletions, releases and test marks."""
     steps = st.builds(Step, st.integers(0, WORKERS - 1), st.integers(1, 7), st.integers(1, 8))
     crashes = st.builds(Crash, st.integers(0, WORKERS - 1))
     acts: SearchStrategy[Act] = st.integers(0, 12).flatmap(
-        lambda dice: _sends() if dice < 5 else crashes if dice > 10 else steps
+        lambda dice: _sends(operators) if dice < 5 else crashes if dice > 10 else steps
     )
     return st.integers(1, 70).flatmap(lambda count: st.lists(acts, min_size=count, max_size=count))
 

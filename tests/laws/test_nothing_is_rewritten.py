@@ -1,4 +1,5 @@
-"""No login changes what was there: every stored event, binding and link, and every ledger row, stays to the byte."""
+"""No login and no test mark changes what was there: every stored event, binding and link, and every ledger row, stays
+to the byte."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ PARTITIONS = 4
 SEED = 11
 RECORDS = 1_500
 LOGINS = 1_000
+MARKS = 200
 
 _profile = msgspec.msgpack.Decoder(Profile).decode
 
@@ -54,15 +56,17 @@ def links(profile: Profile) -> dict[str, str]:
     return found
 
 
-def logins(records: list[Placed], rng: random.Random) -> list[Placed]:
-    """Logins of the people and on the devices that were in the records, any on any."""
+def logins_and_marks(records: list[Placed], rng: random.Random) -> list[Placed]:
+    """Logins of the people and on the devices that were in the records, any on any, and test marks among them."""
     said = [found for record in records if (found := _object(record.value)) is not None]
     devices = sorted({one["device"] for one in said if isinstance(one.get("device"), str)})
     emails = sorted({str(one["identities"]["email"]) for one in said if "email" in (one.get("identities") or {})})
     made = []
-    for number in range(LOGINS):
+    marks = set(rng.sample(range(LOGINS + MARKS), MARKS))
+    for number in range(LOGINS + MARKS):
         device = rng.choice(devices)
-        value = orjson.dumps(login(device, email=rng.choice(emails)))
+        mark = {"type": "test", "device": device, "test": rng.random() < 0.7}
+        value = orjson.dumps(mark if number in marks else login(device, email=rng.choice(emails)))
         partition = murmur2(device.encode()) % PARTITIONS
         made.append(Placed(EVENTS, partition, device.encode(), value, NOON * 1000 + RECORDS + number))
     return made
@@ -76,7 +80,7 @@ def _object(value: bytes | None) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and isinstance(found.get("identities") or {}, dict) else None
 
 
-async def test_a_thousand_logins_rewrite_no_event_no_binding_no_link_and_no_ledger_row(
+async def test_a_thousand_logins_and_test_marks_rewrite_no_event_no_binding_no_link_and_no_ledger_row(
     kafka: str, redis_url: str, namespace: str
 ) -> None:
     records = list(islice(shop(SEED, PARTITIONS), RECORDS))
@@ -88,7 +92,7 @@ async def test_a_thousand_logins_rewrite_no_event_no_binding_no_link_and_no_ledg
         await send_all(deployment, producer, records)
         await deployment.settled()
         before = await hashes(deployment)
-        await send_all(deployment, producer, logins(records, random.Random(SEED)))
+        await send_all(deployment, producer, logins_and_marks(records, random.Random(SEED)))
         await deployment.settled()
         after = await hashes(deployment)
     assert [name for name, stored in before.items() if after.get(name) != stored] == []

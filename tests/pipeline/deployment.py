@@ -94,6 +94,7 @@ class Deployment:
             "IDLE_CHECK_MS": str(s.idle_check_ms),
             "SESSION_TIMEOUT_MS": str(s.session_timeout_ms),
             "IDENTITY_KINDS": ",".join(s.identity_kinds),
+            "DAY_TIMEZONE": s.day_timezone,
             "POLL_MAX_RECORDS": str(s.poll_max_records),
         }
         if s.phone_region is not None:

@@ -11,10 +11,11 @@ import orjson
 from knownas.adapters import keys as k
 from knownas.adapters.reader import read_profile
 from knownas.identity.facts import KEPT
-from knownas.nouns import CHANGED, EVENTS, REJECTED, Entry, Fact, Owner, Position, Rejection
-from knownas.plain import Setting
+from knownas.nouns import CHANGED, EVENTS, REJECTED, RESOLVED, UPDATES, Entry, Fact, Owner, Position, Rejection
+from knownas.plain import Setting, Told
+from knownas.plain.leaving import told_of
 from knownas.records.origin import HEADER
-from tests.engines import World
+from tests.engines import Follows, World, messages_follow, number_what_follows, origin_in
 from tests.pipeline.deployment import Deployment
 
 _facts: Final = msgspec.msgpack.Decoder(list[Fact]).decode
@@ -53,7 +54,7 @@ def _read(key: str) -> tuple[str | int, ...]:
         return ("HGETALL", key)
     if rest.startswith("t:"):
         return ("LRANGE", key, 0, -1)
-    if rest.startswith("x:"):
+    if rest == k.IDLE or rest.startswith(("x:", "l:")):
         return ("ZRANGE", key, 0, -1)
     return ("GET", key)
 
@@ -76,7 +77,7 @@ async def world_of(deployment: Deployment, setting: Setting, numbers: dict[Posit
         elif what == "x":
             kind, _, profile = name.partition(":")
             world.overflow[profile, kind] = [text.decode() for text in value]
-        else:
+        elif what == k.COUNTERS:
             for counter, amount in value.items():
                 counters[counter] += amount
     world.counters = dict(counters)
@@ -90,8 +91,8 @@ async def newest_changes(deployment: Deployment) -> dict[str, dict[str, Any]]:
     """The newest published state of every profile."""
     newest = {}
     async for record in deployment.world.log.read(deployment.layout.name(CHANGED), committed_only=True):
-        change = orjson.loads(record.value)
-        newest[record.key.decode()] = {field: change[field] for field in ("profile", "version", "type")}
+        change = orjson.loads(record.value) if record.value is not None else {}
+        newest[record.key.decode()] = {field: change[field] for field in ("profile", "version", "type") if change}
     return newest
 
 
@@ -107,12 +108,15 @@ async def _rejections(deployment: Deployment) -> list[Rejection]:
 
 
 async def _numbers_of_copies(deployment: Deployment, numbers: dict[Position, int]) -> dict[Position, int]:
-    found = {}
-    async for record in deployment.world.log.read(deployment.layout.name(EVENTS)):
-        for name, header in record.headers:
-            if name == HEADER:
-                topic, partition, offset, *_ = header.decode().split(":")
-                found[Position(EVENTS, record.partition, record.offset)] = numbers[
-                    Position(topic, int(partition), int(offset))
-                ]
+    """Which record of a story its copies, the messages of shards and control records follow from."""
+    found, log, layout = dict(numbers), deployment.world.log, deployment.layout
+    copies: list[Follows] = []
+    for topic in (EVENTS, UPDATES):
+        async for record in log.read(layout.name(topic), committed_only=True):
+            here = Position(topic, record.partition, record.offset)
+            copies += [(here, origin_in(header)) for name, header in record.headers if name == HEADER]
+    messages: dict[int, list[Told]] = defaultdict(list)
+    async for record in log.read(layout.name(RESOLVED), committed_only=True):
+        messages[record.partition].append(told_of(record.offset, record.timestamp, record.value))
+    number_what_follows(found, [*copies, *messages_follow(messages)])
     return found

@@ -26,7 +26,12 @@ HISTORIES = 6
 JOINED = 40
 """So many drawn histories, most of them short, make one for the real services."""
 
-DECLARED = {"identity_kinds": SETTING.kinds, "phone_region": SETTING.region, "poll_max_records": 25}
+DECLARED = {
+    "identity_kinds": SETTING.kinds,
+    "phone_region": SETTING.region,
+    "day_timezone": SETTING.day_timezone,
+    "poll_max_records": 25,
+}
 
 
 def drawn(count: int, seed: int) -> list[list[Act]]:

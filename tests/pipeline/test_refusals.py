@@ -50,6 +50,10 @@ async def test_other_identity_kinds_than_the_store_was_made_with_are_refused(dep
     assert "KNOWNAS_IDENTITY_KINDS is 'email'" in refusal(deployment, KNOWNAS_IDENTITY_KINDS="email")
 
 
+async def test_the_days_of_another_time_zone_than_the_store_was_made_with_are_refused(deployment: Deployment) -> None:
+    assert "KNOWNAS_DAY_TIMEZONE is 'Asia/Tokyo'" in refusal(deployment, KNOWNAS_DAY_TIMEZONE="Asia/Tokyo")
+
+
 async def test_another_group_than_the_store_was_made_for_is_refused(deployment: Deployment) -> None:
     assert "KNOWNAS_GROUP is 'other'" in refusal(deployment, KNOWNAS_GROUP="other")
 

@@ -39,7 +39,7 @@ async def test_what_a_known_person_did_as_a_guest_elsewhere_stays_the_guests_and
     assert {name: count.count for name, count in orphan.events.items()} == {"A": 1}
     assert (person.guests, orphan.guest_of) == ([guest], person.id)
     assert await stored_timeline(deployment, guest) == before
-    lines = await deployment.reader.timeline(person, 10)
+    lines = (await deployment.reader.timeline(person, 10)).lines
     assert [line.guest for line in lines] == [False, False, True, False, False]
     assert names(lines) == ["B", "login", "A", "login", "A"]
     assert await deployment.reader.counters() == {

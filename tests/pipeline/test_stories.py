@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from knownas.nouns import Position
-from tests.engines import Sent, World, place_of, time_of, value_of
+from tests.engines import Sent, World, in_turn, time_of, value_of
 from tests.pipeline.deployment import Deployment, deployed
 from tests.pipeline.stored import world_of
 from tests.plain.story import Story, stories, tell
@@ -35,7 +34,7 @@ class RealEngine:
         """Send a story's records; where it goes on in another partition, wait until all before is done."""
         setting = story.setting
         more: dict[str, Any] = {"identity_kinds": setting.kinds, "phone_region": setting.region}
-        more |= {"publish_linger_ms": 0, "idle_check_ms": 50}
+        more |= {"day_timezone": setting.day_timezone, "publish_linger_ms": 0, "idle_check_ms": 50}
         async with (
             self._seats,
             deployed(self._kafka, self._redis_url, namespace, setting.partitions, setting.shards, **more) as deployment,
@@ -47,9 +46,8 @@ class RealEngine:
 
 async def _play(deployment: Deployment, story: Story) -> dict[Position, int]:
     numbers: dict[Position, int] = {}
-    numbered = [(place_of(sent, story.setting), number, sent) for number, sent in enumerate(story.records, 1)]
-    for (topic, partition), group in groupby(numbered, key=lambda one: one[0]):
-        for _, number, sent in group:
+    for (_, (topic, partition)), group in in_turn(story.records, story.setting):
+        for number, sent in group:
             offset = await deployment.produce(topic, partition, _key(sent), value_of(sent), time_of(number))
             numbers[Position(topic, partition, offset)] = number
         await deployment.settled()

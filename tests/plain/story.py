@@ -1,19 +1,26 @@
 """Stories in plain text: what was sent, and what everything looks like afterwards.
 
-A story is a title (`#`), perhaps what the deployment declares (`declared: ...`, `region: ...`), the records in the
-order they are sent, `----`, and the world afterwards. A record is one line:
+A story is a title (`#`), perhaps what the deployment declares (`declared: ...`, `region: ...`, `days: ...`), the
+records in the order they are sent, `----`, and the world afterwards. A record is one line:
 
     d-1: event Viewed {"sku": "A1"}               an event of a device, with its data
     d-1: login email=Ann@x.ie identity:=7         a login; `=` gives a text, `:=` any JSON
     d-1: profile {"Plan": "Gold"}                 an update of a profile
     server: event Charged email=ann@x.ie          a record without a device
     to guest of d-1: profile {"Plan": "Gold"}     a record that names its profile
+    d-1: event Viewed context.os=iOS              what stands beside an event
+    d-1: profile opt-out.email=ann@x.ie           an address that is not to be written to; opt-in. takes it back
+    d-1: test test:=true                          a test mark
+    server: delete email=ann@x.ie suppress:=true  a deletion, a demerge or a release
     json: {"type": "event"}                       a record word for word
+    ...                                           everything before is done before what follows is sent
 
-`ts=`, `push=` (a push token, `-` removes it) and `in=events/1` (where it is put) may follow the rest. Record number
-n arrives n seconds after the start; all times shown are seconds after the start. In what is expected, `#3` is the
+`ts=` (`20m`, `-3d`), `push=` (a push token, `-` removes it), `id=` (the producer's) and `in=events/1` (where it is put)
+may follow.
+Record number n arrives n seconds after the start; all times shown are seconds after the start, days those since then.
+A session is shown from the second on. In what is expected, `#3` is the
 third record, and a profile is named by what its id is made of: `guest of d-1`, `guest 1 of d-1` (after one logout),
-`person email:ann@x.ie`.
+`person email:ann@x.ie`, `person 1 email:ann@x.ie` (after the e-mail was free again once).
 """
 
 from __future__ import annotations
@@ -24,15 +31,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from knownas.nouns import Entry, Identity, LedgerRow, Names, Position, Profile
+from knownas.nouns import RESOLVED, Count, Entry, Identity, LedgerRow, Names, Position, Profile
 from knownas.plain import Setting
 from tests.builders import NAMES, NOON, setting
 from tests.engines import Sent, World
 from tests.harness import Partition
 
 _EVENT = re.compile(r"event (?P<name>[^\s={]+) ?(?P<rest>.*)")
-_WORD = re.compile(r"(?P<key>[\w-]+)(?P<how>:?=)(?P<value>\"[^\"]*\"|\[.*?\]|\S*) ?")
+_WORD = re.compile(r"(?P<key>[\w.-]+)(?P<how>:?=)(?P<value>\"[^\"]*\"|\[.*?\]|\S*) ?")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _GUEST = re.compile(r"guest (?:(?P<epoch>\d+) )?of (?P<device>\S+)")
+_PERSON = re.compile(r"person (?:(?P<generation>\d+) )?(?P<kind>\w+):(?P<value>.*)")
 
 
 class Story(NamedTuple):
@@ -57,7 +66,8 @@ def stories(folder: Path) -> list[tuple[str, Story]]:
 def read_story(text: str) -> Story:
     """Read one story."""
     said, _, expected = text.partition("\n----\n")
-    title, kinds, region, records = "", setting().kinds, None, []
+    title, kinds, region, days, records = "", setting().kinds, None, setting().day_timezone, list[Sent]()
+    is_pause = False
     for line in said.strip().splitlines():
         if line.startswith("#"):
             title = (title + " " + line.strip("# ")).strip()
@@ -65,9 +75,14 @@ def read_story(text: str) -> Story:
             kinds = tuple(line.removeprefix("declared: ").split())
         elif line.startswith("region: "):
             region = line.removeprefix("region: ")
+        elif line.startswith("days: "):
+            days = line.removeprefix("days: ")
+        elif line == "...":
+            is_pause = True
         elif line:
-            records.append(read_record(line))
-    return Story(title, setting(kinds=kinds, region=region), records, expected.strip("\n"))
+            records.append(read_record(line)._replace(after_a_pause=is_pause))
+            is_pause = False
+    return Story(title, setting(kinds=kinds, region=region, day_timezone=days), records, expected.strip("\n"))
 
 
 def read_record(line: str) -> Sent:
@@ -103,10 +118,18 @@ def _hint(place: str) -> Partition:
 
 
 def _say(record: dict[str, Any], key: str, value: Any) -> None:
+    about, _, part = key.partition(".")
     if key == "ts":
-        record["ts"] = NOON + int(value)
+        amount, unit = (value[:-1], value[-1]) if value[-1] in _SECONDS else (value, "s")
+        record["ts"] = NOON + int(amount) * _SECONDS[unit]
     elif key == "push":
-        record["context"] = {"pushToken": None if value == "-" else value}
+        record.setdefault("context", {})["pushToken"] = None if value == "-" else value
+    elif about == "context":
+        record.setdefault("context", {})[part] = value
+    elif about in {"opt-in", "opt-out"}:
+        record.setdefault("subscriptions", {}).setdefault(part, {})[value] = about == "opt-in"
+    elif key in ("test", "suppress", "id"):
+        record[key] = value
     elif key != "in":
         record.setdefault("identities", {})[key] = value
 
@@ -116,9 +139,9 @@ def id_of(name: str) -> str:
     guest = _GUEST.fullmatch(name)
     if guest:
         return NAMES.guest(guest["device"], int(guest["epoch"] or 0))
-    if name.startswith("person "):
-        kind, _, value = name.removeprefix("person ").partition(":")
-        return NAMES.person(Identity(kind, value), 0)
+    person = _PERSON.fullmatch(name)
+    if person:
+        return NAMES.person(Identity(person["kind"], person["value"]), int(person["generation"] or 0))
     return name
 
 
@@ -137,10 +160,12 @@ class _Aliases:
             for epoch in range(4):
                 which = f"guest {epoch} of" if epoch else "guest of"
                 self.profiles[names.guest(device, epoch)] = f"{which} {device}"
-        identities = {identity for profile in world.profiles.values() for identity in profile.identities}
-        for identity in identities:
-            self.identities[names.identity(identity)] = f"{identity.kind}:{identity.value}"
-            self.profiles[names.person(identity, 0)] = f"person {identity.kind}:{identity.value}"
+        held = {identity for profile in world.profiles.values() for identity in profile.identities}
+        for identity in held | {identity for sent in records for identity in _identities(sent)}:
+            called = self.identities[names.identity(identity)] = f"{identity.kind}:{identity.value}"
+            for generation in range(4):
+                which = f"person {generation}" if generation else "person"
+                self.profiles[names.person(identity, generation)] = f"{which} {called}"
 
     def profile(self, profile: str) -> str:
         return self.profiles.get(profile, profile or "nobody")
@@ -155,6 +180,13 @@ def _device(sent: Sent) -> object:
         return None
 
 
+def _identities(sent: Sent) -> list[Identity]:
+    """The identities that a record names, as far as they are written in their normal form or are e-mails."""
+    given = (sent.record.get("identities") if isinstance(sent.record, dict) else None) or {}
+    texts = {kind: str(value).strip() for kind, value in given.items()}
+    return [Identity(kind, text.lower() if kind == "email" else text) for kind, text in texts.items()]
+
+
 def tell(world: World, records: list[Sent]) -> str:
     """The whole world in words."""
     aliases = _Aliases(world.setting.names, records, world)
@@ -164,8 +196,8 @@ def tell(world: World, records: list[Sent]) -> str:
         for device, facts in sorted(world.facts.items(), key=lambda item: aliases.devices[item[0]])
         if facts
     ]
-    rows = {(world.numbers[Position(*row.position)], row.index): row for row in world.ledger}
-    ledger = [f"  #{number} {_row(rows[number, index], aliases)}" for number, index in sorted(rows)]
+    rows = {(row.position, row.index): row for row in world.ledger}.values()
+    ledger = [f"  #{number} {said}" for number, *_, said in sorted(_ordered(row, world, aliases) for row in rows)]
     rejections = sorted({(world.numbers[Position(*one.position)], one.reason) for one in world.rejections})
     rejected = [f"  #{number} {reason}" for number, reason in rejections]
     counters = [f"  {counter} {amount}" for counter, amount in sorted(world.counters.items()) if amount]
@@ -179,6 +211,10 @@ def tell(world: World, records: list[Sent]) -> str:
 
 def _profile(profile: Profile, world: World, aliases: _Aliases) -> str:
     published = world.published[profile.id]
+    if profile.gone:
+        assert not published
+        assert profile.id not in world.timelines
+        return f"{aliases.profile(profile.id)}: deleted, version {profile.version}"
     assert published["version"] == profile.changed
     lines = [f"{aliases.profile(profile.id)}: {profile.type}, version {profile.version}, published {profile.changed}"]
     reachable = published["profile"]["reachable"]
@@ -189,9 +225,16 @@ def _profile(profile: Profile, world: World, aliases: _Aliases) -> str:
         ("devices", ", ".join(profile.devices)),
         ("guests", ", ".join(aliases.profile(guest) for guest in profile.guests)),
         ("properties", ", ".join(_property(name, held.value, held.ts) for name, held in profile.properties.items())),
-        ("events", ", ".join(_count(name, c.count, c.first, c.last) for name, c in profile.events.items())),
+        ("opted", ", ".join(_property(name, held.value, held.ts) for name, held in profile.subscriptions.items())),
+        ("context", _said(profile.context, profile.context_ts)),
+        ("channel", _said(profile.channel, profile.channel_ts)),
+        ("test", f"{_yes(profile.test)} at {_time(profile.test_ts)}" if profile.test_ts else ""),
+        ("age", str(age) if (age := published["profile"]["system"]["age"]) is not None else ""),
+        ("events", ", ".join(_count(name, count) for name, count in profile.events.items())),
+        ("demerged", "yes" if profile.demerged else ""),
         ("tokens", ", ".join(f"{device}:{token}" for device, token in profile.tokens.items())),
         ("seen", f"{_time(profile.first_seen)} to {_time(profile.last_seen)}"),
+        ("session", _session(profile)),
         ("identified", "" if profile.identified_at is None else _time(profile.identified_at)),
         ("timeline", ", ".join(_entry(entry, world) for entry in world.timelines.get(profile.id, []))),
     ]
@@ -199,20 +242,45 @@ def _profile(profile: Profile, world: World, aliases: _Aliases) -> str:
 
 
 def _time(ts: float) -> str:
-    return f"+{ts - NOON:g}"
+    return f"{ts - NOON:+.10g}"
 
 
 def _property(name: str, value: Any, ts: float) -> str:
     return f"{name}={json.dumps(value, ensure_ascii=False)} at {_time(ts)}"
 
 
-def _count(name: str, count: int, first: float, last: float) -> str:
-    return f"{name} {count} ({_time(first)} to {_time(last)})"
+def _said(values: dict[str, Any], ts: float) -> str:
+    told = ", ".join(f"{name}={json.dumps(value)}" for name, value in values.items())
+    return f"{told} at {_time(ts)}" if values else ""
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _session(profile: Profile) -> str:
+    if profile.sessions < 2:
+        return ""
+    now = f"{_time(profile.session_start)} to {_time(profile.session_last)}"
+    return f"number {profile.sessions}, {now}, the one before from {_time(profile.session_previous)}"
+
+
+def _count(name: str, count: Count) -> str:
+    told = f"{name} {count.count} ({_time(count.first)} to {_time(count.last)})"
+    days = [f"{day - NOON // 86_400:+}d {n}" for day, n in zip(count.days[::2], count.days[1::2], strict=True)]
+    return told if days == [f"+0d {count.count}"] else f"{told}, by day {' '.join(days)}"
 
 
 def _entry(entry: Entry, world: World) -> str:
     number = world.numbers[Position(entry.topic, entry.partition, entry.offset)]
     return " ".join(_present(f"#{number}", entry.type, entry.name, entry.data.decode() if entry.data else None))
+
+
+def _ordered(row: LedgerRow, world: World, aliases: _Aliases) -> tuple[int, bool, int, str]:
+    """A row with what it is sorted by: what a record caused elsewhere stands behind its own rows, in any order."""
+    elsewhere = row.position.topic == RESOLVED or row.reason in ("demerged", "deleted", "released")
+    number = world.numbers[Position(*row.position)]
+    return number, elsewhere, 0 if elsewhere else row.index, _row(row, aliases)
 
 
 def _row(row: LedgerRow, aliases: _Aliases) -> str:
@@ -223,10 +291,14 @@ def _row(row: LedgerRow, aliases: _Aliases) -> str:
         return f"{said} ({row.reason})"
     what = row.key
     if row.identity:
-        what = aliases.identities[row.identity[1]] if row.identity[1] else row.identity[0]
+        hashed = row.identity[1]
+        what = aliases.identities.get(hashed, hashed) if hashed else row.identity[0]
     elif row.from_:
         what = aliases.profile(row.from_)
-    return " ".join(_present(row.kind, what, "for" if row.kind == "claimed" else "to", profile, on, f"({row.reason})"))
+    if row.kind in ("deleted", "demerged"):
+        return f"{row.kind} {profile} ({row.reason})"
+    link = {"claimed": "for", "released": "from"}.get(row.kind, "to")
+    return " ".join(_present(row.kind, what, link, profile, on, f"({row.reason})"))
 
 
 def _present(*words: str | None) -> Iterable[str]:

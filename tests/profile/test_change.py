@@ -20,7 +20,7 @@ def _profile(**fields: Any) -> Profile:
 
 
 def _told(then: Before, profile: Profile, *, counts: bool = False) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(message(then, profile, 9, counts))
+    told: dict[str, Any] = json.loads(message(then, profile, 9, 9_000, counts))
     return told
 
 
@@ -53,6 +53,23 @@ def test_a_message_tells_what_differs_from_the_one_before_and_the_previous_type(
     assert told["profile"]["properties"] == {"Plan": "Gold", "n": 1.0}
 
 
+def test_a_test_mark_and_an_opt_out_are_told_and_told_again_when_they_go() -> None:
+    marked = _profile(test=True, subscriptions={"email:a@x.ie": Property(False, 1)})
+    told = _told(before(_profile(), False), marked)["changed"]
+    assert told == {
+        "optedOut": {"from": None, "to": ["email:a@x.ie"]},
+        "system.ct_is_test_user": {"from": "No", "to": "Yes"},
+    }
+    back = {field: {"from": said["to"], "to": said["from"]} for field, said in told.items()}
+    assert _told(before(marked, False), _profile())["changed"] == back
+
+
+def test_an_age_is_that_of_the_moment_of_the_record() -> None:
+    child = _profile(properties={"DOB": Property("1968-01-01", 1)})
+    told = json.loads(message(before(NEW, False), child, 9, 86_400_000 * 365, False))
+    assert told["profile"]["system"] == {"age": 3, "ct_is_test_user": "No"}
+
+
 def test_counts_are_told_only_where_a_setting_asks_for_it() -> None:
     now = _profile(events={"A": Count(2, 1, 9)})
     assert _told(before(_profile(), False), now)["changed"] == {}
@@ -71,7 +88,7 @@ def test_setting_what_is_there_already_publishes_nothing(then: Any, now: Any, di
 
 def test_a_profile_too_large_for_a_message_is_told_shorter() -> None:
     large = {f"p{n}": Property(["x" * 500] * 100, 1) for n in range(30)}
-    encoded = message(before(NEW, False), _profile(properties=large), 9, False)
+    encoded = message(before(NEW, False), _profile(properties=large), 9, 9_000, False)
     told = json.loads(encoded)
     assert len(encoded) < MESSAGE_BYTES
     assert told["truncated"] is True

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 from tests.builders import NOON, event, profile
 
 from knownas.nouns import Profile, Resolved, Source
-from knownas.profile.fold import Fold, Folded, read
+from knownas.profile.fold import Fold, Folded, FoldRules, read
 
 
 def _message(offset: int, record: dict[str, Any] | None = None, index: int = 0, **more: Any) -> bytes:
@@ -41,6 +42,7 @@ def test_a_chunk_publishes_one_message_that_covers_all_its_changes() -> None:
         _message(5, profile("d", {"a": 3})), _message(6, event("d")),
     )  # fmt: skip
     [(key, raw)] = second.changes
+    assert raw is not None
     told = json.loads(raw)
     assert (key, told["since"], told["version"], told["ts"]) == ("p", 2, 5, NOON + 5)
     assert told["changed"] == {"properties.a": {"from": 1, "to": 3}, "properties.b": {"from": None, "to": 2}}
@@ -52,8 +54,57 @@ def test_counting_alone_is_published_only_where_a_setting_asks_for_it() -> None:
     start = msgspec.msgpack.encode(_folded(Fold({}, {}), _message(1, event("d"))).profiles["p"])
     for publish, versions in ((False, []), (True, [2])):
         known = {"p": msgspec.msgpack.decode(start, type=Profile)}
-        folded = _folded(Fold(known, {}, publish_counts=publish), _message(2, event("d")))
-        assert [json.loads(raw)["version"] for _, raw in folded.changes] == versions
+        folded = _folded(Fold(known, {}, rules=FoldRules(publish_counts=publish)), _message(2, event("d")))
+        assert [json.loads(raw)["version"] for _, raw in folded.changes if raw is not None] == versions
+
+
+def _launch(offset: int, ts: int, **more: Any) -> bytes:
+    return _message(offset, event("d", context={"os": "iOS", "appVersion": str(offset)}, **more) | {"ts": ts})
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_a_change_shows_context_session_and_age_as_of_its_record_in_whatever_chunks(size: int) -> None:
+    messages = [
+        _launch(1, NOON + 1), _message(2, profile("d", {"DOB": "1990-11-22"})), _launch(3, NOON + 3),
+        _message(4, profile("d", {"Plan": "Gold"})), _launch(5, NOON + 5), _launch(6, NOON + 6), _launch(7, NOON + 7),
+    ]  # fmt: skip
+    profiles: dict[str, Profile] = {}
+    marks: dict[str, tuple[int, int]] = {}
+    told: list[bytes | None] = []
+    for first in range(0, len(messages), size):
+        folded = _folded(Fold(profiles, marks), *messages[first : first + size])
+        profiles, marks = folded.profiles or profiles, folded.watermarks
+        told += [raw for _, raw in folded.changes]
+    assert told[-1] is not None
+    shown = json.loads(told[-1])["profile"]
+    assert (shown["version"], shown["context"]) == (4, {"os": "iOS", "appVersion": "3"})
+    assert shown["session"] == {"count": 1, "start": NOON + 1, "last": NOON + 4}
+    assert (shown["events"]["Viewed"]["count"], shown["system"]["age"]) == (2, 34)
+    assert profiles["p"].context["appVersion"] == "7"
+
+
+def test_a_test_mark_is_a_change_where_it_differs_and_a_ledger_row_in_any_case() -> None:
+    marks = [{"type": "test", "profile": "p", "test": mark} for mark in (False, True, True)]
+    folded = _folded(
+        Fold({}, {}), _message(1, event("d")), *(_message(2 + n, mark) for n, mark in enumerate(marks)),
+        _message(5, marks[0]),
+    )  # fmt: skip
+    assert [(row.kind, row.reason, row.index) for row in folded.rows] == [
+        ("tested", "not_test", 1000), ("tested", "test", 1000), ("tested", "test", 1000), ("tested", "not_test", 1000),
+    ]  # fmt: skip
+    marked = folded.profiles["p"]
+    assert (marked.version, marked.changed, marked.last_seen, marked.sessions) == (5, 5, NOON + 1, 1)
+    assert [entry.type for entry in folded.timelines["p"]] == ["event", "test", "test", "test", "test"]
+
+
+def test_a_test_mark_of_nobody_is_rejected_however_it_is_addressed() -> None:
+    records: list[dict[str, Any]] = [
+        {"type": "test", "device": "d", "test": True},
+        {"type": "test", "profile": "p", "test": True},
+    ]
+    folded = _folded(Fold({}, {}), *(_message(n, record) for n, record in enumerate(records)))
+    assert [one.reason for one in folded.rejections] == ["unknown_profile"] * 2
+    assert folded.profiles == {}
 
 
 def test_a_record_that_names_a_profile_nobody_has_is_rejected_with_the_producers_bytes() -> None:

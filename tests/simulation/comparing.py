@@ -8,19 +8,14 @@ import msgspec
 import orjson
 
 from knownas.identity.facts import KEPT
-from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, UPDATES, LedgerRow, Source
+from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, UPDATES, LedgerRow, Position
 from knownas.plain import LogRecord, find_order, run
+from knownas.plain.leaving import idle_guests, told_of
+from knownas.plain.order import Said, said_in, what_was_said
 from tests.simulation.world import TIMELINE_ENTRIES, World
 
 encode = msgspec.msgpack.Encoder().encode
 _read_row = msgspec.json.Decoder(LedgerRow).decode
-
-
-class _Sourced(msgspec.Struct):
-    source: Source
-
-
-_read_source = msgspec.json.Decoder(_Sourced).decode
 
 
 def differences(world: World) -> list[str]:
@@ -34,15 +29,19 @@ def differences(world: World) -> list[str]:
     rows = {(row.position, row.index): row for row in map(_read_row, _values(world, LEDGER))}
     messages = {
         shard: [
-            _read_source(entry.value or b"").source for entry in world.kafka.logs[world.layout.name(RESOLVED), shard]
+            told_of(entry.offset, entry.timestamp, entry.value or b"")
+            for entry in world.kafka.logs[world.layout.name(RESOLVED), shard]
         ]
         for shard in range(setting.shards)
     }
-    answer = run(logs, setting, find_order(logs, rows.values(), setting), messages)
+    said = what_was_said(_values(world, RESOLVED), _said_of_rejected(world))
+    answer = run(logs, setting, find_order(logs, rows.values(), setting, said), messages)
     decisions = answer.decisions
     found += [f"no copy of {copy.origin}" for copy in decisions.missing()]
     found += [f"message {source} is unknown to the model" for source in answer.unknown]
     found += [f"message {source} was never sent" for source in answer.absent]
+    found += [f"nobody asked for the control record of {origin}, or not so" for origin in answer.unasked]
+    found += [f"the control record of {origin} was never sent" for origin in answer.unsent]
     wanted_rows = [*decisions.rows, *(row for shard in answer.shards for row in shard.rows)]
     found += _differing("ledger row", rows, {(row.position, row.index): row for row in wanted_rows})
     owners = {setting.names.identity(identity): owner for identity, owner in world.store.owners.items()}
@@ -58,17 +57,23 @@ def _stage_2(world: World, answer: Any) -> list[str]:
     timelines: dict[str, list[bytes]] = {}
     published: dict[str, Any] = {}
     overflow: dict[tuple[str, str], dict[str, int]] = {}
+    leaving: dict[tuple[str, str], dict[str, int]] = {}
+    idle: dict[str, float] = {}
     counters: dict[str, int] = {}
     for shard in answer.shards:
         profiles |= {key: encode(profile) for key, profile in shard.profiles.items()}
         timelines |= {key: [encode(e) for e in es[-TIMELINE_ENTRIES:]] for key, es in shard.timelines.items()}
-        overflow |= {key: {text: place for place, text in enumerate(ts, 100)} for key, ts in shard.overflow.items()}
+        overflow |= shard.overflow
+        leaving |= shard.leaving
+        idle |= idle_guests(shard)
         published |= shard.published
         for name, count in shard.counters().items():
             counters[name] = counters.get(name, 0) + count
     found += _differing("profile", store.profiles, profiles)
     found += _differing("timeline of", store.timelines, timelines)
     found += _differing("overflow", store.overflow, overflow)
+    found += _differing("leaving list", store.leaving, leaving)
+    found += _differing("idle guest", {p: seen for guests in store.idle.values() for p, seen in guests.items()}, idle)
     found += _differing("counter", _not_zero(store.counters), _not_zero(counters))
     found += _differing("published", _newest(world), published)
     found += _gaps(world)
@@ -78,23 +83,38 @@ def _stage_2(world: World, answer: Any) -> list[str]:
     )
 
 
+def _changes(world: World) -> list[tuple[str, dict[str, Any]]]:
+    """What was published of whom, in order; nothing for a tombstone."""
+    name = world.layout.name(CHANGED)
+    entries = [entry for tp in sorted(world.kafka.logs) if tp[0] == name for entry in world.kafka.logs[tp]]
+    return [((entry.key or b"").decode(), orjson.loads(entry.value) if entry.value else {}) for entry in entries]
+
+
 def _newest(world: World) -> dict[str, Any]:
-    newest = {}
-    for value in _values(world, CHANGED):
-        told = orjson.loads(value)
-        newest[told["id"]] = {name: told[name] for name in ("profile", "version", "type")}
-    return newest
+    return {
+        profile: {name: told[name] for name in ("profile", "version", "type") if told}
+        for profile, told in _changes(world)
+    }
 
 
 def _gaps(world: World) -> list[str]:
     """A consumer sees every change: none begins after the version it has seen."""
     seen: dict[str, int] = {}
     found = []
-    for value in _values(world, CHANGED):
-        told = orjson.loads(value)
-        if told["since"] > seen.get(told["id"], 0):
-            found.append(f"change of {told['id']} since {told['since']} after {seen.get(told['id'], 0)}")
-        seen[told["id"]] = max(told["version"], seen.get(told["id"], 0))
+    for profile, told in _changes(world):
+        if told and told["since"] > seen.get(profile, 0):
+            found.append(f"change of {profile} since {told['since']} after {seen.get(profile, 0)}")
+        seen[profile] = max(told.get("version", 0), seen.get(profile, 0))
+    return found
+
+
+def _said_of_rejected(world: World) -> dict[Position, Said]:
+    found = {}
+    for number in range(world.setting.partitions):
+        for entry in world.kafka.logs[world.layout.name(REJECTED), number]:
+            said = {name: (value or b"").decode() for name, value in entry.headers}
+            position = Position(world.layout.short(said["topic"]), int(said["partition"]), int(said["offset"]))
+            found[position] = said_in(entry.headers)
     return found
 
 

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from knownas.nouns import EVENTS, UPDATES, murmur2
-from tests.builders import NOON
+from knownas.nouns import EVENTS, UPDATES, Identity, murmur2
+from tests.builders import NAMES, NOON
 
 DEVICES = ("d-1", "d-2", "d-3", "d-4")
 EMAILS = ("a@x.ie", "b@x.ie", "c@x.ie")
+DAY_SECONDS = 86_400
 
 
 class Placed(NamedTuple):
@@ -26,18 +27,24 @@ class Placed(NamedTuple):
 def history(rng: random.Random, partitions: int) -> list[Placed]:
     """Two to fourteen records."""
     placed = []
-    for number in range(rng.randint(2, 14)):
-        record = _record(rng) | {"n": number}
+    later = rng.choice([0, 0, 3 * DAY_SECONDS, 8 * DAY_SECONDS])
+    count = rng.randint(2, 14)
+    for number in range(count):
+        record = _record(rng) | {"n": number} | ({"id": rng.choice("ab")} if rng.random() < 0.4 else {})
         topic, partition = _home(record, partitions)
         if rng.random() < 0.2:
             topic, partition = rng.choice([EVENTS, UPDATES]), rng.randrange(partitions)
-        placed.append(Placed(topic, partition, orjson.dumps(record), (NOON + number) * 1000))
+        seconds = NOON + number + (later if number > count // 2 else 0)
+        placed.append(Placed(topic, partition, orjson.dumps(record), seconds * 1000))
     return placed
 
 
 def _record(rng: random.Random) -> dict[str, Any]:
-    kind = rng.choices(["event", "login", "profile", "logout", "server", "garbage"], [4, 6, 2, 2, 2, 0.5])[0]
+    kinds = ["event", "login", "profile", "logout", "server", "garbage", "leaving"]
+    kind = rng.choices(kinds, [4, 6, 2, 2, 2, 0.5, 3])[0]
     device = {"device": rng.choice(DEVICES)}
+    if kind == "leaving":
+        return _leaving(rng, device)
     if kind == "garbage":
         return {"type": "party"} | device
     if kind == "event":
@@ -53,6 +60,24 @@ def _record(rng: random.Random) -> dict[str, Any]:
     return {"type": "login"} | device | identities
 
 
+def _leaving(rng: random.Random, device: dict[str, Any]) -> dict[str, Any]:
+    """A demerge, deletion, release or test mark of whom a device, identities or an id say."""
+    record: dict[str, Any] = {"type": rng.choices(["delete", "demerge", "release", "test"], [4, 3, 2, 1])[0]}
+    if record["type"] == "test":
+        record["test"] = rng.random() < 0.5
+    if record["type"] == "delete" and rng.random() < 0.2:
+        record["suppress"] = True
+    if record["type"] == "release" or rng.random() < 0.5:
+        return record | {"identities": _identities(rng)}
+    return record | (device if rng.random() < 0.7 else {"profile": _profile(rng)})
+
+
+def _profile(rng: random.Random) -> str:
+    if rng.random() < 0.5:
+        return NAMES.guest(rng.choice(DEVICES), rng.randint(0, 1))
+    return NAMES.person(Identity("email", rng.choice(EMAILS)), rng.randint(0, 1))
+
+
 def _identities(rng: random.Random) -> dict[str, str]:
     chosen = {"email": rng.choice(EMAILS)}
     if rng.random() < 0.5:
@@ -63,4 +88,6 @@ def _identities(rng: random.Random) -> dict[str, str]:
 def _home(record: dict[str, Any], partitions: int) -> tuple[str, int]:
     if "device" in record:
         return EVENTS, murmur2(record["device"].encode()) % partitions
+    if "profile" in record:
+        return UPDATES, murmur2(record["profile"].encode()) % partitions
     return UPDATES, murmur2(f"email:{record['identities']['email']}".encode()) % partitions

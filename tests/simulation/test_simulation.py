@@ -21,7 +21,8 @@ def simulate(seed: int) -> tuple[World, list[Placed], list[str]]:
     """One history under one schedule; what differs in the end."""
     rng = random.Random(seed)
     crash, zombie, lost_answer, no_effect = (rng.choice([0, 0.01, 0.03]) for _ in range(4))
-    world = World(setting(), rng, Faults(crash, zombie, lost_answer, no_effect, rng.choice([0, 0.1])))
+    faults = Faults(crash, zombie, lost_answer, no_effect, rng.choice([0, 0.1]))
+    world = World(setting(), rng, faults, rng.choice([0, 0.5]), rng.choice([0, 1, 1]))
     placed = history(rng, world.setting.partitions)
     loop = JumpingLoop()
     try:

@@ -28,6 +28,8 @@ from knownas.adapters.memory import (
 from knownas.errors import WorldFault
 from knownas.nouns import EVENTS, RESOLVED, UPDATES
 from knownas.plain import Setting
+from knownas.profile.fold import FoldRules
+from knownas.profile.time import Calendar
 from knownas.records.identities import IdentityRules
 from knownas.stages.hold import Hold
 from knownas.stages.keeper import Keeper
@@ -81,6 +83,9 @@ class World:
     setting: Setting
     rng: random.Random
     faults: Faults
+    ticking: float = 0
+    """How likely a worker's shards are due a tick at an idle look; one is at the end."""
+    idle_guest_days: int = 0
     kafka: MemoryKafka = field(default_factory=MemoryKafka)
     store: MemoryStore = field(default_factory=MemoryStore)
     waiting: list[tuple[SimWorker, str, asyncio.Future[None]]] = field(default_factory=list)
@@ -125,7 +130,10 @@ class World:
     async def run(self, steps: int) -> None:
         """So many steps with faults, then all that is left without."""
         await self.run_some(steps)
-        self.faults = QUIET
+        if self.ticking:
+            for worker in self.workers:
+                worker.keeper.tick()
+        self.faults, self.ticking = QUIET, 0
         for worker in self.workers:
             if worker not in self.assigned.values():
                 worker.crash()
@@ -220,16 +228,18 @@ class SimWorker:
             self._refused, 0.01, self.gap,
         )  # fmt: skip
         self.keeper = Keeper(
-            self.sources, self.shards, self.publishers, MemoryLog(world.kafka), world.layout, "group", IDLE_SECONDS
-        )
+            self.sources, self.shards, self.publishers, MemoryLog(world.kafka), world.layout, "group", IDLE_SECONDS,
+            idle_guest_days=world.idle_guest_days,
+        )  # fmt: skip
         self.keeper.retake = self._retake
         rules = IdentityRules(setting.kinds, setting.region)
+        fold_rules = FoldRules(Calendar(setting.day_timezone), setting.region)
         self.resolve = Resolve(
             self.sources, MemoryOutlet(world.kafka, self), setting.names, rules, world.layout, meter, self._refused,
             self.gap,
         )  # fmt: skip
         self.materialize = Materialize(
-            self.shards, self.publishers, world.layout, meter, self._refused, 4, gap=self.gap
+            self.shards, self.publishers, world.layout, setting.names, meter, self._refused, 4, fold_rules, self.gap
         )
 
     # -- the weather of this worker
@@ -301,6 +311,8 @@ class SimWorker:
                 gone, self.lost = self.lost, set()
                 self.tps -= gone
                 await self.keeper.drop(gone)
+            if self.world.rng.random() < self.world.ticking:
+                self.keeper.tick()
             with suppress(WorldFault):
                 await self.keeper.look_once()
 

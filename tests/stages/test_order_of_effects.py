@@ -17,10 +17,11 @@ from knownas.adapters.memory import (
     MemorySourceStore,
     MemoryStore,
 )  # fmt: skip
-from knownas.nouns import EVENTS, RESOLVED
+from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, UPDATES, Identity, Owner
 from knownas.records.identities import IdentityRules
 from knownas.stages.keeper import Keeper
 from knownas.stages.materialize import Materialize
+from knownas.stages.ports import Element
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
 from knownas.topics import Layout
@@ -29,6 +30,7 @@ from tests.simulation.world import Chunk, NoMeter
 
 LAYOUT = Layout("k.", 1, 1)
 SOURCE, SHARD = ("k.events", 0), ("k.resolved", 0)
+ANN = Identity("email", "ann@x.ie")
 LOGIN_AND_EVENT = (login("d-1", email="ann@x.ie"), event("d-1"))
 
 
@@ -71,7 +73,7 @@ class Line:
         self.keeper = Keeper(self.sources, self.shards, self.publishers, MemoryLog(self.kafka), LAYOUT, "g", 60)
         outlet = MemoryOutlet(self.kafka, self.noted)
         self.resolve = Resolve(self.sources, outlet, NAMES, IdentityRules(), LAYOUT, meter, self.refused)
-        self.materialize = Materialize(self.shards, self.publishers, LAYOUT, meter, self.refused, 10)
+        self.materialize = Materialize(self.shards, self.publishers, LAYOUT, NAMES, meter, self.refused, 10)
 
     async def refused(self, holds: Any) -> None:
         """Note what the store refused."""
@@ -96,12 +98,12 @@ def line() -> Line:
     return Line()
 
 
-async def test_resolve_claims_then_commits_then_sends_the_ledger_then_the_rest(line: Line) -> None:
+async def test_resolve_commits_with_its_claims_then_sends_the_ledger_then_the_rest(line: Line) -> None:
     holds = await line.take()
     await line.resolve.poll([chunk(holds[SOURCE], *LOGIN_AND_EVENT)])
     once = list(dict.fromkeys(line.noted.steps))
     assert once == [
-        "source.load", "source.claim", "source.commit", "outlet.open", "outlet.send k.ledger", "outlet.send k.resolved",
+        "source.load", "source.commit", "outlet.open", "outlet.send k.ledger", "outlet.send k.resolved",
     ]  # fmt: skip
 
 
@@ -111,6 +113,33 @@ async def test_the_stored_position_stays_at_the_chunk_until_its_records_are_sent
     assert (line.store.at[EVENTS, 0].pos, holds[SOURCE].done) == (0, 2)
     await line.keeper.look_once()
     assert line.store.at[EVENTS, 0].pos == 2
+
+
+async def test_a_commit_whose_answer_is_lost_is_not_repeated_but_the_partition_taken_anew(line: Line) -> None:
+    """Its outcomes may be in the store: a replay must take them from there."""
+    holds = await line.take()
+    line.noted.unanswered = {"source.commit"}
+    await line.resolve.poll([chunk(holds[SOURCE], *LOGIN_AND_EVENT)])
+    assert line.refusals == [holds[SOURCE]]
+    assert not any(line.kafka.logs.values())
+    line.noted.unanswered = set()
+    holds = await line.take()
+    assert sorted(holds[SOURCE].outcomes) == [0]
+
+
+async def test_a_lost_claim_is_decided_again_with_the_owners_as_they_are_now(line: Line) -> None:
+    holds = await line.take()
+    rival = Owner("P", 0, UPDATES, 0, 1)
+
+    async def claim(name: str) -> None:
+        if name == "source.commit":
+            line.store.owners.setdefault(ANN, rival)
+
+    line.noted.before = claim
+    await line.resolve.poll([chunk(holds[SOURCE], *LOGIN_AND_EVENT)])
+    assert line.store.owners == {ANN: rival}
+    assert line.noted.steps.count("source.commit") == 2
+    assert {entry.key for entry in line.kafka.logs[SHARD]} == {b"P"}
 
 
 @pytest.mark.parametrize("lost_at", ["source.load", "source.commit"])
@@ -189,3 +218,75 @@ async def test_an_outlet_is_opened_again_only_by_who_holds_the_token_before_and_
     assert line.noted.steps[2:] == [
         "outlet.transact", "shard.has_token", "outlet.open", "shard.has_token", "outlet.transact",
     ]  # fmt: skip
+
+
+async def test_a_message_about_leaving_is_committed_alone_and_what_stands_around_it_in_pieces(line: Line) -> None:
+    holds = await line.take()
+    records = [
+        *LOGIN_AND_EVENT,
+        {"type": "demerge", "device": "d-1"},
+        event("d-1"),
+        {"type": "delete", "device": "d-1"},
+    ]
+    await line.resolve.poll([chunk(holds[SOURCE], *records)])
+    line.noted.steps.clear()
+    await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
+    assert line.noted.steps == ["shard.load", "shard.commit"] * 4
+    assert line.store.at[RESOLVED, 0].pos == 5
+    assert [{message.topic for message in element} for element in line.store.outboxes[0]] == [
+        {CHANGED}, {CHANGED, LEDGER, EVENTS, UPDATES}, {CHANGED, LEDGER},
+    ]  # fmt: skip
+
+
+async def test_a_worker_that_lost_its_shard_in_a_wave_does_nothing_in_the_next(line: Line) -> None:
+    holds = await line.take()
+    await line.resolve.poll([chunk(holds[SOURCE], *LOGIN_AND_EVENT, {"type": "delete", "device": "d-1"})])
+
+    async def lose(name: str) -> None:
+        if name == "shard.commit":
+            line.store.take((RESOLVED, 0), 0)
+
+    line.noted.before = lose
+    line.noted.steps.clear()
+    await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
+    assert line.noted.steps == ["shard.load", "shard.commit"]
+    assert line.store.profiles == {}
+
+
+async def test_a_cached_profile_that_is_deleted_is_known_to_be_gone(line: Line) -> None:
+    holds = await line.take()
+    await line.resolve.poll([chunk(holds[SOURCE], *LOGIN_AND_EVENT, {"type": "delete", "device": "d-1"}, event("d-1"))])
+    await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
+    (profile,) = holds[SHARD].profiles.values()
+    assert profile.gone
+    assert [message.topic for message in line.store.outboxes[0][-1]] == [REJECTED, EVENTS]
+
+
+async def test_an_idle_shard_is_sent_its_tick_with_the_next_look_and_a_busy_one_with_its_next_commit(
+    line: Line,
+) -> None:
+    holds = await line.take()
+    line.keeper.tick()
+    await line.keeper.look_once()
+    assert ticks(line.store.outboxes[0]) == [(0, 0)]
+    await line.resolve.poll([chunk(holds[SOURCE], *LOGIN_AND_EVENT)])
+    line.keeper.tick()
+    told = [one for one in line.kafka.logs[SHARD] if b"task" not in (one.value or b"")]
+    await line.materialize.poll([Chunk(holds[SHARD], told)])
+    assert ticks(line.store.outboxes[0])[-1] == (line.store.at[RESOLVED, 0].pos, 0)
+    assert holds[SHARD].tick is None
+
+
+def ticks(outbox: list[Element]) -> list[tuple[int, int]]:
+    """The numbers of the ticks in an outbox."""
+    said = [orjson.loads(one.value) for element in outbox for one in element if one.topic == RESOLVED and one.value]
+    return [tuple(one["source"][2:]) for one in said if one["task"] == "tick"]
+
+
+async def test_a_tick_whose_answer_is_lost_is_not_sent_again_but_the_shard_taken_anew(line: Line) -> None:
+    holds = await line.take()
+    line.keeper.tick()
+    line.noted.unanswered = {"shard.commit"}
+    await line.keeper.look_once()
+    assert not holds[SHARD].alive
+    assert ticks(line.store.outboxes[0]) == [(0, 0)]

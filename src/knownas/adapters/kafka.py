@@ -52,10 +52,10 @@ class KafkaOutlet:
         try:
             await producer.start()
         except (KafkaError, OSError, TimeoutError) as error:
-            await _stop(producer)
+            await stop_producer(producer)
             raise _fault(error) from error
         except BaseException:
-            await _stop(producer)
+            await stop_producer(producer)
             raise
         self._producer = producer
 
@@ -63,7 +63,7 @@ class KafkaOutlet:
         """Close the connection; a later `send` opens a new one."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _stop(producer)
+            await stop_producer(producer)
 
     async def send(self, batches: Batches) -> None:
         """Send everything, wait for every acknowledgement. After a failure the outlet starts from a new producer."""
@@ -93,7 +93,7 @@ async def _send_all(producer: AIOKafkaProducer, batches: Batches) -> None:
     while waiting:
         sent = []
         for (topic, partition), messages in list(waiting.items()):
-            batch = _next_batch(producer, messages)
+            batch = next_batch(producer, messages)
             sent.append(await producer.send_batch(batch, topic, partition=partition))
             if not messages:
                 del waiting[topic, partition]
@@ -103,7 +103,8 @@ async def _send_all(producer: AIOKafkaProducer, batches: Batches) -> None:
                 raise error
 
 
-def _next_batch(producer: AIOKafkaProducer, messages: deque[Message]) -> Any:
+def next_batch(producer: AIOKafkaProducer, messages: deque[Message]) -> Any:
+    """A batch of as many messages as fit; they leave the queue."""
     batch = producer.create_batch()
     while messages:
         key, value, headers, at = messages[0]  # aiokafka wants headers as a list
@@ -113,7 +114,7 @@ def _next_batch(producer: AIOKafkaProducer, messages: deque[Message]) -> Any:
     return batch
 
 
-async def _stop(producer: AIOKafkaProducer) -> None:
+async def stop_producer(producer: AIOKafkaProducer) -> None:
     """A producer that cannot reach its broker would wait for what it still holds, and send it late: let go of that."""
     try:
         async with asyncio.timeout(2):

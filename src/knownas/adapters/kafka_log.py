@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -24,6 +24,16 @@ from knownas.stages.ports import Partition
 ANSWER_SECONDS: Final = 3
 KNOWN_SECONDS: Final = 30
 """A broker learns of a topic a moment after it was made."""
+
+WAIT_MS: Final = 50
+"""What is read is there already; where nothing but marks of transactions is left, nothing comes and time is up."""
+
+Progress = Callable[[int, int], None]
+"""Is told how much of how much is done."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Nobody watches."""
 
 
 class KafkaLog:
@@ -90,20 +100,83 @@ class KafkaLog:
                 await asyncio.sleep(0.05)
         return made
 
-    async def read(self, topic: str, committed_only: bool = False) -> AsyncIterator[Any]:
-        """Every record a topic holds now, partition by partition in order."""
+    async def read(
+        self,
+        topic: str,
+        committed_only: bool = False,
+        partitions: Collection[int] | None = None,
+        since_ms: int = 0,
+        progress: Progress = no_progress,
+    ) -> AsyncIterator[Any]:
+        """Every record a topic holds now, partition by partition in order: of all partitions or of some.
+
+        With `since_ms`, partitions are read from the first record on whose Kafka time is that or later: none that is
+        left out is as young. `progress` is told how many offsets are done, of how many.
+        """
         async with self._world(), self._consumer(committed_only) as consumer:
-            partitions = consumer.partitions_for_topic(topic) or await self._partitions(consumer, topic)
-            tps = [TopicPartition(topic, partition) for partition in sorted(partitions)]
+            there = consumer.partitions_for_topic(topic) or await self._partitions(consumer, topic)
+            wanted = there if partitions is None else there & set(partitions)
+            tps = [TopicPartition(topic, partition) for partition in sorted(wanted)]
             end = await consumer.end_offsets(tps)
+            first = await _first_offsets(consumer, tps, since_ms, end)
+            done, total = 0, sum(end[tp] - first[tp] for tp in tps)
             for tp in tps:
                 consumer.assign([tp])
-                await consumer.seek_to_beginning(tp)
-                while await consumer.position(tp) < end[tp]:
-                    found = await consumer.getmany(tp, timeout_ms=1_000)
+                consumer.seek(tp, first[tp])
+                while (at := await consumer.position(tp)) < end[tp]:
+                    progress(done + at - first[tp], total)
+                    found = await consumer.getmany(tp, timeout_ms=WAIT_MS)
                     for record in found.get(tp, ()):
                         if record.offset < end[tp]:
                             yield record
+                done += end[tp] - first[tp]
+            progress(total, total)
+
+    @asynccontextmanager
+    async def tail(self, topics: Collection[str]) -> AsyncIterator[Callable[[], Awaitable[list[Any]]]]:
+        """What arrives in topics, committed, from now on: each call gives what has come since the last, or waits a
+        moment for it."""
+        async with self._world(), self._consumer(committed_only=True) as consumer:
+            tps = [TopicPartition(t, number) for t in topics for number in await self._partitions(consumer, t)]
+            consumer.assign(tps)
+            for tp, end in (await consumer.end_offsets(tps)).items():
+                consumer.seek(tp, end)
+
+            async def arrived() -> list[Any]:
+                found = await consumer.getmany(timeout_ms=200)
+                return [record for some in found.values() for record in some]
+
+            yield arrived
+
+    async def record(self, topic: str, partition: int, offset: int) -> Any:
+        """The record at an offset, or None where there is none: not yet, not any more, or a transaction's mark."""
+        tp = TopicPartition(topic, partition)
+        async with self._world(), self._consumer() as consumer:
+            first, end = (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
+            if not first <= offset < end:
+                return None
+            consumer.assign([tp])
+            consumer.seek(tp, offset)
+            while await consumer.position(tp) <= offset:
+                for record in (await consumer.getmany(tp, timeout_ms=WAIT_MS)).get(tp, ()):
+                    return record if record.offset == offset else None
+        return None
+
+    async def without_records(self, ranges: Mapping[Partition, tuple[int, int]]) -> set[Partition]:
+        """Of these ranges of offsets those in which no committed record stands, but marks of transactions at most."""
+        empty = set()
+        async with self._world(), self._consumer(committed_only=True) as consumer:
+            for partition, (first, end) in ranges.items():
+                tp = TopicPartition(*partition)
+                consumer.assign([tp])
+                consumer.seek(tp, first)
+                stable = min(end, (await consumer.end_offsets([tp]))[tp])
+                found: list[Any] = []
+                while not found and await consumer.position(tp) < stable:
+                    found = (await consumer.getmany(tp, timeout_ms=WAIT_MS)).get(tp, [])
+                if stable == end and (not found or found[0].offset >= end):
+                    empty.add(partition)
+        return empty
 
     async def _partitions(self, consumer: AIOKafkaConsumer, topic: str) -> set[int]:
         await consumer._client.force_metadata_update()
@@ -135,3 +208,14 @@ class KafkaLog:
             yield consumer
         finally:
             await consumer.stop()
+
+
+async def _first_offsets(
+    consumer: AIOKafkaConsumer, tps: Sequence[TopicPartition], since_ms: int, end: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Where to begin: at what is still held, or at the first record of that time or later; at the end if none is."""
+    first: dict[TopicPartition, int] = dict(await consumer.beginning_offsets(tps))
+    if since_ms <= 0:
+        return first
+    found = await consumer.offsets_for_times(dict.fromkeys(tps, since_ms))
+    return {tp: end[tp] if found[tp] is None else min(end[tp], max(first[tp], found[tp].offset)) for tp in tps}

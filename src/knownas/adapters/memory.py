@@ -14,14 +14,17 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from knownas.adapters.reader import read_profile
-from knownas.adapters.store import encode
+from knownas.adapters.store import encode, keeps_order
 from knownas.errors import Refused, WorldFault
-from knownas.identity.decide import Claim, Known, Plan
 from knownas.identity.facts import Facts, trimmed
+from knownas.identity.plan import Known, Plan
+from knownas.identity.repeats import Counted, oldest_day
 from knownas.nouns import Fact, Identity, Outcome, Owner, Profile
 from knownas.profile.fold import Folded
+from knownas.profile.leaving import IDLE_STEP, LEAVING, STEP, is_idle_guest
+from knownas.profile.parting import Listed, Parting
 from knownas.stages.hold import Hold, ShardHold, SourceHold
-from knownas.stages.ports import Batches, Element, Message, Partition, Shares, Wanted
+from knownas.stages.ports import Batches, Committed, Element, Message, Partition, Shares, Wanted
 
 _read_facts = msgspec.msgpack.Decoder(tuple[Fact, ...]).decode
 
@@ -47,7 +50,10 @@ class At:
     pos: int | None = None
     origins: dict[str, int] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
+    time: int = 0
+    days: dict[int, dict[bytes, Counted]] = field(default_factory=dict)
     watermarks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    indexed: bool = False
 
 
 @dataclass
@@ -60,6 +66,10 @@ class MemoryStore:
     profiles: dict[str, bytes] = field(default_factory=dict)
     timelines: dict[str, list[bytes]] = field(default_factory=dict)
     overflow: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    leaving: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    idle: dict[int, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    shards: dict[str, int] = field(default_factory=dict)
+    """Where each profile lives: in the real store its key says so."""
     counters: dict[str, int] = field(default_factory=dict)
     outboxes: dict[int, list[Element]] = field(default_factory=lambda: defaultdict(list))
     tokens: int = 0
@@ -111,6 +121,7 @@ class MemorySourceStore(_Calls):
             assert at.pos is not None
             holds[partition] = SourceHold(*partition, at.token, at.pos, at.pos)
             holds[partition].origins, holds[partition].outcomes = dict(at.origins), dict(at.outcomes)
+            holds[partition].time, holds[partition].days = at.time, tuple(sorted(at.days))
         self._answer("source.take")
         return holds
 
@@ -120,7 +131,7 @@ class MemorySourceStore(_Calls):
         return [self._store.holds(hold) for hold in holds]
 
     async def load(self, wanted: Sequence[Wanted]) -> list[Known | None]:
-        """Facts and owners as they are now."""
+        """Facts, marks and owners as they are now."""
         await self._weather.step("source.load")
         owners = {identity: self._store.owners.get(identity) for want in wanted for identity in want.identities}
         return [self._known(want, owners) if self._store.holds(want.hold) else None for want in wanted]
@@ -128,55 +139,88 @@ class MemorySourceStore(_Calls):
     def _known(self, want: Wanted, owners: dict[Identity, Owner | None]) -> Known:
         stored, partition = self._store.facts, want.hold.partition
         facts: dict[str, Facts] = {d: _read_facts(stored.get((partition, d), b"\x90")) for d in want.devices}
-        return Known(facts, owners, want.hold.outcomes, want.hold.origins)
+        days = self._store.at[want.hold.topic, partition].days
+        marks = {m: [days[d][m] for d in want.hold.days if m in days[d]] for m in want.marks}
+        return Known(facts, owners, want.hold.outcomes, want.hold.origins, marks, want.hold.time)
 
     async def owners(self, identities: Collection[Identity]) -> dict[Identity, Owner | None]:
         """Owners as they are now."""
         await self._weather.step("source.owners")
         return {identity: self._store.owners.get(identity) for identity in identities}
 
-    async def claim(self, claims: Sequence[Claim]) -> int:
-        """Claim in order, up to the first record whose assumptions do not hold."""
-        await self._weather.step("source.claim")
-        owners, written = self._store.owners, 0
-        for claim in claims:
-            if any(owners.get(identity) != assumed for identity, assumed, _ in claim.identities):
-                break
-            owners.update({identity: new for identity, _, new in claim.identities if new is not None})
-            written += 1
-        self._answer("source.claim")
-        return written
-
-    async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> list[bool]:
-        """Facts, outcomes and the positions the chunks start at."""
-        writes = []
-        for hold, plan, after in chunks:
-            beyond = {offset: outcome for offset, outcome in hold.outcomes.items() if offset >= after}
-            writes.append((hold, plan.facts, beyond | plan.outcomes))
-        return await self._write("source.commit", writes)
+    async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> Committed:
+        """Facts, outcomes, marks and the positions the chunks start at; with owner rows all or nothing."""
+        writes = [
+            _SourceWrite(
+                hold, hold.done, dict(hold.origins), hold.time, dict(plan.facts),
+                {o: outcome for o, outcome in hold.outcomes.items() if o >= after} | plan.outcomes, dict(plan.marks),
+            )
+            for hold, plan, after in chunks
+        ]  # fmt: skip
+        await self._weather.step("source.commit")
+        held = [self._store.holds(write.hold) for write in writes]
+        written = True
+        if any(plan.takes for _, plan, _ in chunks):
+            owners = dict(self._store.owners)
+            for _, plan, _ in chunks:
+                for identity, found, new in plan.looks:
+                    written = written and owners.get(identity) == found
+                    if new is not None:
+                        owners[identity] = new
+            written = written and all(held)
+            if written:
+                self._store.owners = owners
+        if written:
+            self._write(writes, held)
+        self._answer("source.commit")
+        if written:
+            _remember(writes, held)
+        return Committed(held, written)
 
     async def advance(self, holds: Sequence[SourceHold]) -> list[bool]:
         """Positions alone."""
-        return await self._write("source.advance", [(hold, {}, hold.outcomes) for hold in holds])
+        writes = [
+            _SourceWrite(hold, hold.done, dict(hold.origins), hold.time, {}, dict(hold.outcomes), {}) for hold in holds
+        ]
+        await self._weather.step("source.advance")
+        held = [self._store.holds(hold) for hold in holds]
+        self._write(writes, held)
+        self._answer("source.advance")
+        _remember(writes, held)
+        return held
 
-    async def _write(
-        self, name: str, writes: Sequence[tuple[SourceHold, dict[str, Facts], dict[int, Outcome]]]
-    ) -> list[bool]:
-        done = [(hold.done, dict(hold.origins)) for hold, _, _ in writes]
-        await self._weather.step(name)
-        accepted = []
-        for (hold, facts, outcomes), (position, origins) in zip(writes, done, strict=True):
-            accepted.append(self._store.holds(hold))
-            if accepted[-1]:
-                at = self._store.at[hold.topic, hold.partition]
-                at.pos, at.origins, at.outcomes = position, origins, dict(outcomes)
-                for device, its_facts in facts.items():
-                    self._store.facts[hold.partition, device] = encode(trimmed(its_facts, position))
-        self._answer(name)
-        for (hold, _, outcomes), (position, _), ok in zip(writes, done, accepted, strict=True):
-            if ok:
-                hold.position, hold.outcomes = position, outcomes
-        return accepted
+    def _write(self, writes: Sequence[_SourceWrite], held: Sequence[bool]) -> None:
+        for write, ok in zip(writes, held, strict=True):
+            if not ok:
+                continue
+            hold, at = write.hold, self._store.at[write.hold.topic, write.hold.partition]
+            at.pos, at.origins, at.outcomes, at.time = write.position, write.origins, dict(write.outcomes), write.time
+            at.days = {day: marks for day, marks in at.days.items() if day >= oldest_day(write.time)}
+            for mark, counted in write.marks.items():
+                at.days.setdefault(counted.day, {})[mark] = counted
+            for device, its_facts in write.facts.items():
+                self._store.facts[hold.partition, device] = encode(trimmed(its_facts, write.position))
+
+
+class _SourceWrite(NamedTuple):
+    """What a commit sends, as it is now: later changes in place are not part of it."""
+
+    hold: SourceHold
+    position: int
+    origins: dict[str, int]
+    time: int
+    facts: dict[str, Facts]
+    outcomes: dict[int, Outcome]
+    marks: dict[bytes, Counted]
+
+
+def _remember(writes: Sequence[_SourceWrite], held: Sequence[bool]) -> None:
+    for write, ok in zip(writes, held, strict=True):
+        if ok:
+            hold = write.hold
+            hold.position, hold.outcomes = write.position, write.outcomes
+            kept = {day for day in hold.days if day >= oldest_day(write.time)}
+            hold.days = tuple(sorted(kept | {counted.day for counted in write.marks.values()}))
 
 
 class MemoryShardStore(_Calls):
@@ -194,7 +238,7 @@ class MemoryShardStore(_Calls):
             at = self._store.take(partition, position)
             assert at.pos is not None
             hold = ShardHold(*partition, at.token, at.pos, at.pos)
-            hold.watermarks = dict(at.watermarks)
+            hold.watermarks, hold.indexed = dict(at.watermarks), at.indexed
             taken[partition] = hold, list(self._store.outboxes[partition[1]])
         self._answer("shard.take")
         return taken
@@ -220,11 +264,34 @@ class MemoryShardStore(_Calls):
             for share in shares
         ]
 
-    async def devices_beyond(self, asked: Sequence[tuple[ShardHold, str, str]]) -> set[tuple[str, str]]:
-        """Which pairs are in overflow lists."""
-        await self._weather.step("shard.devices_beyond")
+    async def listed(self, asked: Sequence[tuple[ShardHold, Listed]]) -> set[Listed]:
+        """Which of these are in overflow lists."""
+        await self._weather.step("shard.listed")
         lists = self._store.overflow
-        return {(profile, d) for _, profile, d in asked if d in lists.get((profile, "devices"), {})}
+        return {one for _, one in asked if one.text in lists.get((one.profile, one.what), {})}
+
+    async def leaving(self, hold: ShardHold, profile: str) -> dict[str, list[str]]:  # noqa: ARG002
+        """The beginning of each leaving list."""
+        await self._weather.step("shard.leaving")
+        lists = {what: self._store.leaving.get((profile, what), {}) for what in LEAVING}
+        return {what: sorted(texts, key=lambda text: (texts[text], text))[:STEP] for what, texts in lists.items()}
+
+    async def idle(self, hold: ShardHold, before: float) -> list[str]:
+        """Guests without a record since then."""
+        await self._weather.step("shard.idle")
+        idle = self._store.idle[hold.partition]
+        return sorted((p for p, seen in idle.items() if seen < before), key=lambda p: (idle[p], p))[:IDLE_STEP]
+
+    async def index(self, hold: ShardHold) -> bool:
+        """Put idle guests in order."""
+        await self._weather.step("shard.index")
+        store, shard = self._store, hold.partition
+        if not store.holds(hold):
+            return False
+        here = [read_profile(raw) for profile, raw in store.profiles.items() if store.shards[profile] == shard]
+        store.idle[shard] = {profile.id: profile.last_seen for profile in here if is_idle_guest(profile)}
+        self._answer("shard.index")
+        return True
 
     async def commit(self, chunks: Sequence[tuple[ShardHold, Folded, int, Element]]) -> list[bool]:
         """Everything of each chunk, all or nothing."""
@@ -237,29 +304,60 @@ class MemoryShardStore(_Calls):
                 hold.position = hold.done = after
                 hold.watermarks = folded.watermarks
                 hold.published -= trim
+                hold.indexed = keeps_order(hold, folded.parting)
         return accepted
 
-    async def trim(self, holds: Sequence[ShardHold]) -> list[bool]:
-        """Published outbox elements alone."""
+    async def trim(self, holds: Sequence[tuple[ShardHold, Element]]) -> list[bool]:
+        """Published outbox elements, and one more, alone."""
         nothing = Folded({}, {}, {}, {}, [], [], [], [], 0)
-        return await self.commit([(h, nothing._replace(watermarks=h.watermarks), h.position, []) for h in holds])
+        return await self.commit(
+            [(hold, nothing._replace(watermarks=hold.watermarks), hold.position, element) for hold, element in holds]
+        )
 
     def _write(self, hold: ShardHold, written: _Frozen, after: int, element: Element, trim: int) -> bool:
         store = self._store
         if not store.holds(hold):
             return False
         store.profiles.update(written.profiles)
+        store.shards.update(dict.fromkeys(written.profiles, hold.partition))
         for profile, entries in written.timelines.items():
             store.timelines[profile] = (store.timelines.get(profile, []) + entries)[-self._cap :]
         for name, amount in written.folded.counters.items():
             store.counters[name] = store.counters.get(name, 0) + amount
         for profile, what, place, text in written.folded.overflow:
             store.overflow.setdefault((profile, what), {})[text] = place
+        self._let_go(written.folded.parting)
+        self._order(hold, written)
         outbox = store.outboxes[hold.partition]
         outbox[:] = outbox[trim:] + ([element] if element else [])
         at = store.at[hold.topic, hold.partition]
         at.pos, at.watermarks = after, dict(written.folded.watermarks)
+        at.indexed = keeps_order(hold, written.folded.parting)
         return True
+
+    def _let_go(self, parting: Parting) -> None:
+        store = self._store
+        for profile in parting.erased:
+            store.timelines.pop(profile, None)
+        for key in parting.departing:
+            leaving = store.leaving.setdefault(key, {})
+            for text, place in store.overflow.pop(key, {}).items():
+                leaving[text] = max(place, leaving.get(text, place))
+        for lists, gone in ((store.overflow, parting.dropped), (store.leaving, parting.swept)):
+            for profile, what, text in gone:
+                del lists[profile, what][text]
+                if not lists[profile, what]:
+                    del lists[profile, what]
+
+    def _order(self, hold: ShardHold, written: _Frozen) -> None:
+        idle = self._store.idle[hold.partition]
+        if not keeps_order(hold, written.folded.parting):
+            idle.clear()
+            return
+        for profile in map(read_profile, written.profiles.values()):
+            idle.pop(profile.id, None)
+            if is_idle_guest(profile):
+                idle[profile.id] = profile.last_seen
 
 
 class _Frozen(NamedTuple):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -13,20 +13,20 @@ from knownas.adapters.redis import Link
 from knownas.errors import CannotStart
 from knownas.identity.facts import Facts
 from knownas.nouns import EVENTS, FORMAT, Entry, Fact, Identity, Names, Owner, Profile, murmur2, shard_of
+from knownas.profile.timeline import Page, Pager, Place
 from knownas.topics import Layout
 
 _read_profile: Final = msgspec.msgpack.Decoder(Profile).decode
 _read_entry: Final = msgspec.msgpack.Decoder(Entry).decode
 read_owner: Final = msgspec.msgpack.Decoder(Owner).decode
 read_facts: Final = msgspec.msgpack.Decoder(tuple[Fact, ...]).decode
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
-class Line(NamedTuple):
-    """One line of a person's story: the entry, whose it is, and whether it is a linked guest's (shown in gray)."""
-
-    entry: Entry
-    profile: str
-    guest: bool
+LISTS_AT_ONCE: Final = 50
+"""How many timelines are in memory while a page is gathered."""
+ITEMS_AT_ONCE: Final = 1_000
+"""How much of an overflow list is read in one command."""
 
 
 class Reader:
@@ -36,14 +36,29 @@ class Reader:
         self._link, self._keys, self._names, self._layout = link, keys, names, layout
 
     async def profile(self, profile_id: str) -> Profile | None:
-        """A profile by its id."""
+        """A profile by its id; of one that is deleted there is nothing to see."""
+        return next(iter(await self.profiles([profile_id])), None)
+
+    async def profiles(self, profile_ids: Sequence[str]) -> list[Profile]:
+        """Those of these profiles that exist and are not deleted."""
+        answers = await self._link.run([("GET", self._prefix(i) + k.profile(i)) for i in profile_ids])
+        found = [read_profile(raw) for raw in answers if raw is not None]
+        return [profile for profile in found if not profile.gone]
+
+    async def is_deleted(self, profile_id: str) -> bool:
+        """Whether a profile was there and is deleted."""
         (raw,) = await self._link.run([("GET", self._prefix(profile_id) + k.profile(profile_id))])
-        return read_profile(raw) if raw is not None else None
+        return raw is not None and read_profile(raw).gone
 
     async def owner(self, identity: Identity) -> str | None:
         """The id of the profile that owns an identity."""
+        row = await self.owner_row(identity)
+        return (row.profile or None) if row is not None else None
+
+    async def owner_row(self, identity: Identity) -> Owner | None:
+        """What is known of whose an identity is; a released one keeps a row without a profile."""
         (raw,) = await self._link.run([("GET", self._keys.owner(self._names.identity(identity)))])
-        return (read_owner(raw).profile or None) if raw is not None else None
+        return read_owner(raw) if raw is not None else None
 
     async def facts(self, device: str) -> Facts:
         """What is at hand of a device's bindings, oldest first."""
@@ -52,19 +67,36 @@ class Reader:
         (raw,) = await self._link.run([("GET", key)])
         return read_facts(raw) if raw is not None else ()
 
-    async def timeline(self, profile: Profile, newest: int) -> list[Line]:
-        """The newest lines of a person's own timeline and those of the linked guests, newest first."""
-        if newest < 1:
-            return []
+    async def timeline(self, profile: Profile, size: int, after: Place | None = None) -> Page:
+        """A page of a person's story: their own timeline and those of all their linked guests, in whatever shards.
+
+        Every timeline is looked through, some at a time: they are kept in order of arrival, not of `ts`.
+        """
+        pager = Pager(size, after)
+        async for some in self._timelines_of(profile):
+            answers = await self._link.run([("LRANGE", self._prefix(i) + k.timeline(i), 0, -1) for i in some])
+            for whose, entries in zip(some, answers, strict=True):
+                pager.add(whose, map(_read_entry, entries), guest=whose != profile.id)
+        return pager.page()
+
+    async def _timelines_of(self, profile: Profile) -> AsyncIterator[list[str]]:
         ids = [profile.id, *profile.guests]
-        answers = await self._link.run([("LRANGE", self._prefix(i) + k.timeline(i), -newest, -1) for i in ids])
-        lines = [
-            Line(_read_entry(raw), whose, whose != profile.id)
-            for whose, entries in zip(ids, answers, strict=True)
-            for raw in entries
-        ]
-        lines.sort(key=lambda line: (line.entry.ts, line.entry.topic, line.entry.partition, line.entry.offset))
-        return lines[::-1][:newest]
+        for start in range(0, len(ids), LISTS_AT_ONCE):
+            yield ids[start : start + LISTS_AT_ONCE]
+        if profile.guests_more:
+            async for guests in self.beyond(profile.id, "guests"):
+                for start in range(0, len(guests), LISTS_AT_ONCE):
+                    yield guests[start : start + LISTS_AT_ONCE]
+
+    async def beyond(self, profile_id: str, what: str) -> AsyncIterator[list[str]]:
+        """The `identities` (as kind:value), `devices` or `guests` beyond the first 100, in order of arrival."""
+        key, start = self._prefix(profile_id) + k.overflow(what, profile_id), 0
+        while True:
+            (some,) = await self._link.run([("ZRANGE", key, start, start + ITEMS_AT_ONCE - 1)])
+            if not some:
+                return
+            yield [item.decode() for item in some]
+            start += len(some)
 
     async def counters(self) -> dict[str, int]:
         """Profiles by type, orphans, links and gray events, over all shards."""
@@ -104,6 +136,12 @@ class Reader:
 
     def _prefix(self, profile_id: str) -> str:
         return self._keys.shard(shard_of(profile_id, self._layout.shards))
+
+
+def owner_bytes(owner: Owner) -> bytes:
+    """An owner row as it is stored. Claims compare rows by their bytes, so what says nothing new is written as it was
+    before there were suppressions."""
+    return _encode(owner if owner.suppressed else msgspec.structs.astuple(owner)[:-1])
 
 
 def read_profile(raw: bytes) -> Profile:

@@ -1,13 +1,48 @@
--- Stage 1's commit of one chunk. KEYS[1]: the partition's `at`; ARGV: token, the position this worker believes in,
--- MessagePack of {pos, origins, outcomes, {key, value, ...}}. Returns 0 and writes nothing where token or position
--- is not the stored one: the partition belongs to somebody else now, or was taken anew.
-local at, call = KEYS[1], redis.call
-local held = call('HMGET', at, 'token', 'pos')
-if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return 0 end
-local write = cmsgpack.unpack(ARGV[3])
-local facts = write[4]
-for i = 1, #facts, 4000 do
-  call('MSET', unpack(facts, i, math.min(i + 3999, #facts)))
+-- Stage 1's commit of one chunk, or of all chunks of a poll where owner rows are to be written. KEYS: the partitions'
+-- `at`; ARGV[1]: MessagePack of {looks, chunks}. `looks` are {key, expected, new, ...}, in the order of decision: the
+-- owner rows that the decisions rest on ('' for none) and what to write in their place ('' for nothing). A chunk is
+-- {token, position this worker believes in, pos, origins, outcomes, ids, facts, marks, old}: the last three are {key,
+-- value, ...}, {key, {field, value, ...}, ...} and {key, ...}. Writes all or nothing. Returns whether it wrote, then
+-- for each chunk whether token and position are the stored ones: where not, the partition belongs to somebody else
+-- now, or was taken anew.
+local call = redis.call
+local work = cmsgpack.unpack(ARGV[1])
+local looks, chunks = work[1], work[2]
+local answer = {1}
+for n = 1, #KEYS do
+  local held = call('HMGET', KEYS[n], 'token', 'pos')
+  if held[1] == chunks[n][1] and held[2] == chunks[n][2] then
+    answer[n + 1] = 1
+  else
+    answer[n + 1], answer[1] = 0, 0
+  end
 end
-call('HSET', at, 'pos', write[1], 'origins', write[2], 'outcomes', write[3])
-return 1
+
+local written = {}
+for i = 1, #looks, 3 do
+  local key = looks[i]
+  if (written[key] or call('GET', key) or '') ~= looks[i + 1] then
+    answer[1] = 0
+    break
+  end
+  if looks[i + 2] ~= '' then written[key] = looks[i + 2] end
+end
+if answer[1] == 0 then return answer end
+
+for key, value in pairs(written) do call('SET', key, value) end
+for n = 1, #KEYS do
+  local chunk = chunks[n]
+  local facts, marks, old = chunk[7], chunk[8], chunk[9]
+  for i = 1, #facts, 4000 do
+    call('MSET', unpack(facts, i, math.min(i + 3999, #facts)))
+  end
+  for i = 1, #marks, 2 do
+    local fields = marks[i + 1]
+    for j = 1, #fields, 4000 do
+      call('HSET', marks[i], unpack(fields, j, math.min(j + 3999, #fields)))
+    end
+  end
+  for i = 1, #old do call('UNLINK', old[i]) end
+  call('HSET', KEYS[n], 'pos', chunk[3], 'origins', chunk[4], 'outcomes', chunk[5], 'ids', chunk[6])
+end
+return answer

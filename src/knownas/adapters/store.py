@@ -13,22 +13,52 @@ import msgspec
 
 from knownas.adapters import keys as k
 from knownas.adapters.keys import Keys
-from knownas.adapters.reader import read_facts, read_owner, read_profile
+from knownas.adapters.reader import owner_bytes, read_facts, read_owner, read_profile
 from knownas.adapters.redis import Command, Link, pack
-from knownas.identity.decide import Claim, Known, Plan
 from knownas.identity.facts import Facts, trimmed
+from knownas.identity.plan import Known, Look, Plan
+from knownas.identity.repeats import Counted, oldest_day
 from knownas.nouns import Identity, Names, Outcome, Owner, Profile
 from knownas.profile.fold import Folded
+from knownas.profile.leaving import IDLE_STEP, LEAVING, STEP, is_idle_guest
+from knownas.profile.parting import Listed, Parting
 from knownas.stages.hold import Hold, ShardHold, SourceHold
-from knownas.stages.ports import Element, Outgoing, Partition, Shares, Wanted
+from knownas.stages.ports import Committed, Element, Outgoing, Partition, Shares, Wanted
+
+SCANNED: Final = 2_000
+"""How many profiles are looked at in one go when a shard's idle guests are put in order."""
 
 encode: Final = msgspec.msgpack.Encoder().encode
 _read_origins: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
 _read_outcomes: Final = msgspec.msgpack.Decoder(dict[int, Outcome]).decode
 _read_watermarks: Final = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
-
-
+_read_ids: Final = msgspec.msgpack.Decoder(tuple[int, tuple[int, ...]]).decode
+_read_counted: Final = msgspec.msgpack.Decoder(Counted).decode
 _read_outgoing: Final = msgspec.msgpack.Decoder(list[Outgoing]).decode
+
+
+class _Write:
+    """What one chunk writes for its partition. `days` are those of which there are marks afterwards, `old` those that
+    nobody will ask for again."""
+
+    def __init__(
+        self,
+        hold: SourceHold,
+        facts: Mapping[str, Facts],
+        outcomes: dict[int, Outcome],
+        marks: Mapping[bytes, Counted],
+    ) -> None:
+        self.hold, self.facts, self.outcomes, self.marks = hold, facts, outcomes, marks
+        oldest = oldest_day(hold.time)
+        self.old = tuple(day for day in hold.days if day < oldest)
+        self.days = hold.days
+        if marks or self.old:
+            kept = {day for day in hold.days if day >= oldest}
+            self.days = tuple(sorted(kept | {counted.day for counted in marks.values()}))
+
+    def remember(self, position: int) -> None:
+        """The store has it."""
+        self.hold.position, self.hold.outcomes, self.hold.days = position, self.outcomes, self.days
 
 
 class RedisSourceStore:
@@ -47,32 +77,43 @@ class RedisSourceStore:
         commands: list[Command] = []
         for (partition, position), token in zip(first.items(), tokens, strict=True):
             at = self._keys.source(*partition) + k.AT
-            commands += _take(at, token, position, "origins", "outcomes")
+            commands += _take(at, token, position, "origins", "outcomes", "ids")
         answers = (await self._link.run(commands))[2::3]
         holds = {}
-        for partition, token, (pos, origins, outcomes) in zip(first, tokens, answers, strict=True):
+        for partition, token, (pos, origins, outcomes, ids) in zip(first, tokens, answers, strict=True):
             hold = holds[partition] = SourceHold(*partition, token, int(pos), int(pos))
             hold.origins = _read_origins(origins) if origins else {}
             hold.outcomes = _read_outcomes(outcomes) if outcomes else {}
+            hold.time, hold.days = _read_ids(ids) if ids else (0, ())
         return holds
 
     async def load(self, wanted: Sequence[Wanted]) -> list[Known | None]:
-        """The facts of each chunk and the owners of the whole poll, in one round trip; None where refused."""
+        """The facts and marks of each chunk and the owners of the whole poll, in one round trip; None where refused."""
         identities = {identity for want in wanted for identity in want.identities}
         commands = [_held(self._at(want.hold)) for want in wanted]
         for want in wanted:
+            prefix = self._keys.source(want.hold.topic, want.hold.partition)
             if want.devices:
-                prefix = self._keys.source(want.hold.topic, want.hold.partition)
                 commands.append(("MGET", *[prefix + k.facts(device) for device in want.devices]))
+            if want.marks:
+                commands += [("HMGET", prefix + k.marks(day), *want.marks) for day in want.hold.days]
         if identities:
             commands.append(self._get_owners(identities))
         answers = iter(await self._link.run(commands))
         held = [next(answers) for _ in wanted]
-        facts = [dict(zip(w.devices, map(_facts, next(answers)), strict=True)) if w.devices else {} for w in wanted]
+        found = [
+            (
+                dict(zip(want.devices, map(_facts, next(answers)), strict=True)) if want.devices else {},
+                _counted(want.marks, [next(answers) for _ in want.hold.days]) if want.marks else {},
+            )
+            for want in wanted
+        ]
         owners = dict(zip(identities, map(_owner, next(answers)), strict=True)) if identities else {}
         return [
-            Known(known, owners, want.hold.outcomes, want.hold.origins) if _is_held(want.hold, answer) else None
-            for want, known, answer in zip(wanted, facts, held, strict=True)
+            Known(facts, owners, want.hold.outcomes, want.hold.origins, marks, want.hold.time)
+            if _is_held(want.hold, answer)
+            else None
+            for want, (facts, marks), answer in zip(wanted, found, held, strict=True)
         ]
 
     async def owners(self, identities: Collection[Identity]) -> dict[Identity, Owner | None]:
@@ -80,51 +121,65 @@ class RedisSourceStore:
         (answer,) = await self._link.run([self._get_owners(identities)])
         return dict(zip(identities, map(_owner, answer), strict=True))
 
-    async def claim(self, claims: Sequence[Claim]) -> int:
-        """Write the claims of a poll in order, up to the first that does not hold; how many records' were written."""
-        (answer,) = await self._link.run([self._link.script("claim", (), pack(self._lines(claims)))])
-        return int(answer)
-
-    async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> list[bool]:
-        """Facts, outcomes and the position each chunk starts at, with the origins as of there."""
+    async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> Committed:
+        """Facts, outcomes, marks and the position each chunk starts at, with origins and time as of there; with them,
+        if any chunk takes or frees an identity, the owner rows: all in one piece or nothing."""
         writes = []
         for hold, plan, after in chunks:
             beyond = {offset: outcome for offset, outcome in hold.outcomes.items() if offset >= after}
-            writes.append((hold, plan.facts, beyond | plan.outcomes))
-        return await self._write(writes)
+            writes.append(_Write(hold, plan.facts, beyond | plan.outcomes, plan.marks))
+        if any(plan.takes for _, plan, _ in chunks):
+            looks = [look for _, plan, _ in chunks for look in plan.looks]
+            return await self._write_at_once(writes, looks)
+        return Committed(await self._write(writes), written=True)
 
     async def advance(self, holds: Sequence[SourceHold]) -> list[bool]:
         """Move positions to what is done, with nothing else to write."""
-        return await self._write([(hold, {}, hold.outcomes) for hold in holds])
+        return await self._write([_Write(hold, {}, hold.outcomes, {}) for hold in holds])
 
-    async def _write(self, writes: Sequence[tuple[SourceHold, dict[str, Facts], dict[int, Outcome]]]) -> list[bool]:
-        done = [hold.done for hold, _, _ in writes]
-        answers = [answer == 1 for answer in await self._link.run([self._commit(*write) for write in writes])]
-        for (hold, _, outcomes), position, accepted in zip(writes, done, answers, strict=True):
-            if accepted:
-                hold.position, hold.outcomes = position, outcomes
-        return answers
+    async def _write(self, writes: Sequence[_Write]) -> list[bool]:
+        done = [write.hold.done for write in writes]
+        answers = await self._link.run([self._script([write], ()) for write in writes])
+        accepted = [answer[0] == 1 for answer in answers]
+        for write, position, ok in zip(writes, done, accepted, strict=True):
+            if ok:
+                write.remember(position)
+        return accepted
+
+    async def _write_at_once(self, writes: Sequence[_Write], looks: Sequence[Look]) -> Committed:
+        done = [write.hold.done for write in writes]
+        (answer,) = await self._link.run([self._script(writes, looks)])
+        committed = Committed([held == 1 for held in answer[1:]], written=answer[0] == 1)
+        for write, position in zip(writes, done, strict=True):
+            if committed.written:
+                write.remember(position)
+        return committed
 
     async def held(self, holds: Sequence[SourceHold]) -> list[bool]:
         """Whether each hold's token and position are what the store has."""
         return [known is not None for known in await self.load([Wanted(hold, (), ()) for hold in holds])]
 
-    def _commit(self, hold: SourceHold, facts: dict[str, Facts], outcomes: dict[int, Outcome]) -> Command:
-        prefix = self._keys.source(hold.topic, hold.partition)
+    def _script(self, writes: Sequence[_Write], looks: Iterable[Look]) -> Command:
         flat: list[Any] = []
-        for device, its_facts in facts.items():
-            flat += (prefix + k.facts(device), encode(trimmed(its_facts, hold.done)))
-        write = (str(hold.done), encode(hold.origins), encode(outcomes), flat)
-        return self._link.script("resolve", (prefix + k.AT,), hold.token, hold.position, pack(write))
+        for identity, found, new in looks:
+            flat += (self._keys.owner(self._names.identity(identity)), _row(found), _row(new))
+        chunks = [self._chunk(write) for write in writes]
+        return self._link.script("resolve", [self._at(write.hold) for write in writes], pack((flat, chunks)))
 
-    def _lines(self, claims: Sequence[Claim]) -> list[list[tuple[str, bytes, bytes]]]:
-        return [
-            [
-                (self._keys.owner(self._names.identity(identity)), _bytes(found), _bytes(new))
-                for identity, found, new in claim.identities
-            ]
-            for claim in claims
-        ]
+    def _chunk(self, write: _Write) -> Sequence[Any]:
+        hold = write.hold
+        prefix = self._keys.source(hold.topic, hold.partition)
+        facts: list[Any] = []
+        for device, its_facts in write.facts.items():
+            facts += (prefix + k.facts(device), encode(trimmed(its_facts, hold.done)))
+        marks: dict[str, list[bytes]] = {}
+        for mark, counted in write.marks.items():
+            marks.setdefault(prefix + k.marks(counted.day), []).extend((mark, encode(counted)))
+        return (
+            hold.token, str(hold.position), str(hold.done), encode(hold.origins), encode(write.outcomes),
+            encode((hold.time, write.days)), facts, [part for pair in marks.items() for part in pair],
+            [prefix + k.marks(day) for day in write.old],
+        )  # fmt: skip
 
     def _get_owners(self, identities: Iterable[Identity]) -> Command:
         return ("MGET", *[self._keys.owner(self._names.identity(identity)) for identity in identities])
@@ -149,13 +204,13 @@ class RedisShardStore:
         commands: list[Command] = []
         for ((_, shard), position), token in zip(first.items(), tokens, strict=True):
             prefix = self._keys.shard(shard)
-            commands += _take(prefix + k.AT, token, position, "watermarks")
+            commands += _take(prefix + k.AT, token, position, "watermarks", "indexed")
             commands.append(("LRANGE", prefix + k.OUTBOX, 0, -1))
         answers = await self._link.run(commands)
         taken = {}
         for partition, token, read, outbox in zip(first, tokens, answers[2::4], answers[3::4], strict=True):
-            pos, watermarks = read
-            hold = ShardHold(*partition, token, int(pos), int(pos))
+            pos, watermarks, indexed = read
+            hold = ShardHold(*partition, token, int(pos), int(pos), indexed=indexed is not None)
             hold.watermarks = _read_watermarks(watermarks) if watermarks else {}
             taken[partition] = hold, [_read_outgoing(element) for element in outbox]
         return taken
@@ -177,14 +232,50 @@ class RedisShardStore:
             loaded.append(profiles if _is_held(share.hold, held) else None)
         return loaded
 
-    async def devices_beyond(self, asked: Sequence[tuple[ShardHold, str, str]]) -> set[tuple[str, str]]:
-        """Which of these (profile, device) pairs are in overflow lists."""
+    async def listed(self, asked: Sequence[tuple[ShardHold, Listed]]) -> set[Listed]:
+        """Which of these are in overflow lists."""
         commands = [
-            ("ZSCORE", self._keys.shard(hold.partition) + k.overflow("devices", profile), device)
-            for hold, profile, device in asked
+            ("ZSCORE", self._keys.shard(hold.partition) + k.overflow(what, profile), text)
+            for hold, (profile, what, text) in asked
         ]
         answers = await self._link.run(commands)
-        return {(p, d) for (_, p, d), answer in zip(asked, answers, strict=True) if answer is not None}
+        return {one for (_, one), answer in zip(asked, answers, strict=True) if answer is not None}
+
+    async def leaving(self, hold: ShardHold, profile: str) -> dict[str, list[str]]:
+        """The first `STEP` items of each list that a profile is still to let go of, in order of place and text."""
+        prefix = self._keys.shard(hold.partition)
+        commands = [("ZRANGE", prefix + k.leaving(what, profile), 0, STEP - 1) for what in LEAVING]
+        answers = await self._link.run(commands)
+        return {what: [text.decode() for text in texts] for what, texts in zip(LEAVING, answers, strict=True)}
+
+    async def idle(self, hold: ShardHold, before: float) -> list[str]:
+        """The guests whose last record came before then, the longest idle first, at most `IDLE_STEP`."""
+        key = self._keys.shard(hold.partition) + k.IDLE
+        command = ("ZRANGEBYSCORE", key, "-inf", f"({before!r}", "LIMIT", 0, IDLE_STEP)
+        (ids,) = await self._link.run([command])
+        return [profile.decode() for profile in ids]
+
+    async def index(self, hold: ShardHold) -> bool:
+        """Put a shard's idle guests in order. Each step is fenced like a commit and moves nothing else; what a step of
+        somebody before us left is cleared first."""
+        prefix, cursor = self._keys.shard(hold.partition), 0
+        held = await self._order(hold, "0", {})
+        while held:
+            scan = ("SCAN", cursor, "MATCH", prefix + k.profile("*"), "COUNT", SCANNED)
+            ((at, keys),) = await self._link.run([scan])
+            found = (await self._link.run([("MGET", *keys)]))[0] if keys else []
+            profiles = [read_profile(raw) for raw in found if raw is not None]
+            held = await self._order(hold, "", {p.id: p for p in profiles if is_idle_guest(p)})
+            cursor = int(at)
+            if not cursor:
+                break
+        return held
+
+    async def _order(self, hold: ShardHold, indexed: str, guests: Mapping[str, Profile]) -> bool:
+        scored = [item for guest in guests.values() for item in (repr(guest.last_seen), guest.id)]
+        nothing: Sequence[Any] = ("", "", 0, "", self._cap, [], [], [], [], [], [], [], indexed, scored, [])
+        (answer,) = await self._link.run([self._script(hold, nothing)])
+        return bool(answer == 1)
 
     async def commit(self, chunks: Sequence[tuple[ShardHold, Folded, int, Element]]) -> list[bool]:
         """Everything of each chunk with the position after it."""
@@ -196,12 +287,15 @@ class RedisShardStore:
                 hold.position = hold.done = after
                 hold.watermarks = folded.watermarks
                 hold.published -= trim
+                hold.indexed = keeps_order(hold, folded.parting)
         return answers
 
-    async def trim(self, holds: Sequence[ShardHold]) -> list[bool]:
-        """Let go of published outbox elements, with nothing else to write."""
+    async def trim(self, holds: Sequence[tuple[ShardHold, Element]]) -> list[bool]:
+        """Let go of published outbox elements and add one, if it says anything, with nothing else to write."""
         nothing = Folded({}, {}, {}, {}, [], [], [], [], 0)
-        return await self.commit([(h, nothing._replace(watermarks=h.watermarks), h.position, []) for h in holds])
+        return await self.commit(
+            [(hold, nothing._replace(watermarks=hold.watermarks), hold.position, element) for hold, element in holds]
+        )
 
     async def has_token(self, hold: ShardHold) -> bool:
         """Whether the shard is still this hold's, wherever its position stands."""
@@ -227,9 +321,43 @@ class RedisShardStore:
         outbox = encode(element) if element else b""
         write = (
             str(after), encode(folded.watermarks), hold.published, outbox, self._cap,
-            profiles, timelines, counters, overflow,
+            profiles, timelines, counters, overflow, *_parting(prefix, folded.parting), *_idle(hold, folded),
         )  # fmt: skip
+        return self._script(hold, write)
+
+    def _script(self, hold: ShardHold, write: Sequence[Any]) -> Command:
+        prefix = self._keys.shard(hold.partition)
         return self._link.script("materialize", (prefix + k.AT,), prefix, hold.token, hold.position, pack(write))
+
+
+def keeps_order(hold: ShardHold, parting: Parting) -> bool:
+    """Whether a shard's idle guests are kept in order with this commit."""
+    return hold.indexed if parting.indexed is None else parting.indexed
+
+
+def _parting(prefix: str, parting: Parting) -> tuple[list[Any], list[Any], list[Any]]:
+    """What goes: whole keys; lists that become leaving lists; texts out of lists, as key and texts."""
+    gone = [prefix + k.timeline(profile) for profile in parting.erased]
+    departing: list[Any] = []
+    for profile, what in parting.departing:
+        departing += (prefix + k.overflow(what, profile), prefix + k.leaving(what, profile))
+    dropped: dict[str, list[str]] = {}
+    for profile, what, text in parting.dropped:
+        dropped.setdefault(prefix + k.overflow(what, profile), []).append(text)
+    for profile, what, text in parting.swept:
+        dropped.setdefault(prefix + k.leaving(what, profile), []).append(text)
+    return gone, departing, [item for pair in dropped.items() for item in pair]
+
+
+def _idle(hold: ShardHold, folded: Folded) -> tuple[str, list[Any], list[str]]:
+    """Where idle guests are kept in order: the guests of a chunk with their last record, and those that are none."""
+    begins = folded.parting.indexed
+    said = "" if begins is None or begins == hold.indexed else str(int(begins))
+    if not keeps_order(hold, folded.parting):
+        return said, [], []
+    profiles = folded.profiles.values()
+    guests = [item for p in profiles if is_idle_guest(p) for item in (repr(p.last_seen), p.id)]
+    return said, guests, [profile.id for profile in profiles if not is_idle_guest(profile)]
 
 
 def _take(at: str, token: str, position: int, *fields: str) -> list[Command]:
@@ -259,5 +387,15 @@ def _owner(raw: bytes | None) -> Owner | None:
     return read_owner(raw) if raw is not None else None
 
 
-def _bytes(owner: Owner | None) -> bytes:
-    return encode(owner) if owner is not None else b""
+def _row(owner: Owner | None) -> bytes:
+    return owner_bytes(owner) if owner is not None else b""
+
+
+def _counted(marks: Collection[bytes], days: Sequence[Sequence[bytes | None]]) -> dict[bytes, list[Counted]]:
+    """What the days hold of the marks."""
+    found: dict[bytes, list[Counted]] = {}
+    for day in days:
+        for mark, raw in zip(marks, day, strict=True):
+            if raw is not None:
+                found.setdefault(mark, []).append(_read_counted(raw))
+    return found

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,8 +17,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from knownas.adapters.kafka import KafkaOutlet
 from knownas.adapters.reader import Reader
+from knownas.cli.gateway import key_store, serving
 from knownas.cli.output import console, errors, say_json
-from knownas.cli.runs import local_services, make_topics, stopping
+from knownas.cli.runs import local_services, make_topics
+from knownas.cli.waiting import stopping
 from knownas.demo.characters import ANN, STORE_TABLET
 from knownas.demo.shop import Sending, traffic
 from knownas.errors import KnownasError
@@ -26,12 +28,15 @@ from knownas.nouns import LEDGER, REJECTED, murmur2
 from knownas.operate.settle import backlog, until_settled
 from knownas.operate.verify import Report, verify_store
 from knownas.operate.world import World, open_world
+from knownas.serve.keys import RIGHTS
 from knownas.settings import Settings
 from knownas.stages.ports import Message
 from knownas.topics import Layout
 from knownas.wiring import Worker
 
 AT_ONCE = 2_000
+DEMO = "demo"
+"""What the demo's keys are called."""
 MOST_IN_FLIGHT = 40_000
 """The producer waits while more than this many records are not done, so that what one watches is the present."""
 IDLE_CHECK_MS = 200
@@ -73,7 +78,8 @@ async def _play(settings: Settings, stop: asyncio.Event, events: int, seed: int,
     await make_topics(settings)
     async with open_world(settings) as world:
         layout = await world.layout()
-        async with _worker(world, layout):
+        async with _worker(world, layout), AsyncExitStack() as stack:
+            url = await stack.enter_async_context(_gateway(world, layout)) if stay else None
             reader = Reader(world.link(), world.keys, world.names, layout)
             started = time.monotonic()
             with _progress(json) as progress:
@@ -90,10 +96,34 @@ async def _play(settings: Settings, stop: asyncio.Event, events: int, seed: int,
                 say_json(figures[0])
             else:
                 _tell(*figures, kafka=settings.kafka)
-            if stay:
+            if url is not None:
+                await _tell_gateway(world, url, json)
                 console.print("everything stays up until Ctrl-C")
                 await stop.wait()
     return 0 if figures[1].equal else 1
+
+
+def _gateway(world: World, layout: Layout) -> AbstractAsyncContextManager[str]:
+    return serving(world, layout, is_open=False, any_port=True, say=lambda _: None)
+
+
+async def _tell_gateway(world: World, url: str, json: bool) -> None:
+    """Where the gateway is, and a key for each right: fresh ones, those of an earlier demo are taken back."""
+    store = key_store(world)
+    for row in (await store.rows()).values():
+        if row.name == DEMO:
+            await store.revoke(row.id)
+    keys = {right: (await store.create(DEMO, [right]))[0] for right in RIGHTS}
+    if json:
+        say_json({"url": url, "keys": keys})
+        return
+    console.print("ask over HTTP:")
+    console.print(f"  {url}/docs says what there is")
+    for right, key in keys.items():
+        console.print(f"  {right:<5} key: {key}", markup=False)
+    shown = f"-H 'Authorization: Bearer {keys['read']}'"
+    console.print(f"  curl {shown} {url}/v1/profiles/by/email/{ANN.email}", markup=False)
+    console.print(f"  curl -N {shown} {url}/v1/changes", markup=False)
 
 
 @asynccontextmanager

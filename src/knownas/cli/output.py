@@ -21,11 +21,20 @@ def say_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def say_line(text: str) -> None:
+    """One line on standard output, at once: what somebody who started this waits for."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def when(ts: float | None) -> str:
     """A time as people read it, in UTC and said so."""
     if ts is None:
         return "never"
-    return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    try:
+        return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError):
+        return f"{ts} seconds after 1970"
 
 
 def plain(text: Any) -> str:

@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import signal
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter, validators
-
-from knownas.cli.output import console, errors, quiet_logs
+from knownas.cli.gateway import check_open, serving
+from knownas.cli.output import console, errors, quiet_logs, say_line
+from knownas.cli.waiting import Port, layout_when_there, stopping
 from knownas.errors import CannotStart
 from knownas.operate.layout import create_topics
-from knownas.operate.world import World, open_world
+from knownas.operate.world import open_world
 from knownas.settings import LOCAL, Settings, load
-from knownas.stages.patience import Patience
 from knownas.topics import Layout
 from knownas.wiring import Worker
 
-Port = Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=65535))]
 STATE_DIR = Path(LOCAL).parent
 LOCAL_PARTITIONS = 8
 
@@ -45,9 +40,15 @@ async def worker(health_port: Port = None) -> None:
 
 
 async def up(
-    state_dir: Path = STATE_DIR, kafka_port: Port = None, redis_port: Port = None, health_port: Port = None
+    state_dir: Path = STATE_DIR,
+    kafka_port: Port = None,
+    redis_port: Port = None,
+    port: Port = None,
+    health_port: Port = None,
+    open: bool = False,  # noqa: A002 (the contract names the switch)
 ) -> None:
-    """Start Kafka and Valkey (embedded, unless KNOWNAS_KAFKA and KNOWNAS_REDIS name others), topics and a worker.
+    """Start Kafka and Valkey (embedded, unless KNOWNAS_KAFKA and KNOWNAS_REDIS name others), topics, a worker and a
+    gateway.
 
     Commands in the same folder find what this started. Everything is kept in the state directory and goes on where it
     was at the next start.
@@ -58,69 +59,39 @@ async def up(
         Where Kafka, Valkey and the secret are kept.
     kafka_port, redis_port, health_port
         Ports on 127.0.0.1; by default free ones, Kafka's and Valkey's the same as last time if they are free.
+    port
+        The gateway's port; by default 8088, or a free one if that is taken.
+    open
+        The gateway asks for no key. Only on 127.0.0.1.
     """
-    with local_services(state_dir, kafka_port, redis_port) as settings:
+    with local_services(state_dir, kafka_port, redis_port, http_port=port, health_port=health_port or 0) as settings:
+        check_open(settings, open)
         async with stopping() as stop:
             await make_topics(settings)
             console.print(f"Kafka {settings.kafka}, store {hidden(settings)}; Ctrl-C stops everything")
-            await run_worker(settings.model_copy(update={"health_port": health_port or 0}), stop)
+            async with open_world(settings) as world:
+                layout = await layout_when_there(world, stop)
+                if layout is not None:
+                    async with serving(world, layout, open, any_port=port is None):
+                        await Worker(world, layout).run(stop, _say_ready)
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Run a worker until `stop` is set, saying where its health page is."""
-
-    def started(port: int) -> None:
-        sys.stdout.write(f"worker ready, health on http://127.0.0.1:{port}/health\n")
-        sys.stdout.flush()
-
     async with open_world(settings) as world:
-        layout = await _layout(world, stop)
+        layout = await layout_when_there(world, stop)
         if layout is not None:
-            await Worker(world, layout).run(stop, started)
+            await Worker(world, layout).run(stop, _say_ready)
 
 
-async def _layout(world: World, stop: asyncio.Event) -> Layout | None:
-    """The layout, once Kafka and the store are there; None if the worker is told to stop before."""
-    found: list[Layout] = []
-
-    async def attempt() -> None:
-        found.append(await world.layout())
-
-    waiting = asyncio.create_task(Patience("start").until_done(attempt, lambda: True))
-    told = asyncio.create_task(stop.wait())
-    await asyncio.wait({waiting, told}, return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
-    if not waiting.done():
-        waiting.cancel()
-        return None
-    waiting.result()
-    return found[0]
+def _say_ready(port: int) -> None:
+    say_line(f"worker ready, health on http://127.0.0.1:{port}/health")
 
 
 async def make_topics(settings: Settings) -> None:
     """The topics of a local set-up."""
     async with open_world(settings) as world:
         await create_topics(world.log, Layout(settings.topic_prefix, LOCAL_PARTITIONS, LOCAL_PARTITIONS), 1)
-
-
-@asynccontextmanager
-async def stopping() -> AsyncIterator[asyncio.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C ends at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def told() -> None:
-        if stop.is_set():
-            os._exit(130)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from knownas.adapters.kafka import KafkaOutlet
 from knownas.cli.output import console, errors, plain, say_json
 from knownas.errors import WorldFault, WrongInput
-from knownas.nouns import EVENTS, UPDATES, murmur2
+from knownas.nouns import murmur2
 from knownas.operate.world import open_world
+from knownas.records.destination import destination
 from knownas.records.identities import IdentityRules
 from knownas.records.intake import Flaw, Intake, take_in
 from knownas.settings import load
@@ -68,8 +69,8 @@ async def send(
                 layout = await world.layout()
                 outlet = KafkaOutlet(settings.kafka)
                 try:
-                    for some in _gathered(_records(files, rules, tally, problems)):
-                        await _until_sent(outlet, some, layout)
+                    for some in gathered(_records(files, rules, tally, problems)):
+                        await until_sent(outlet, some, layout)
                         progress.update(task, completed=tally["lines"])
                 finally:
                     await outlet.close()
@@ -77,10 +78,13 @@ async def send(
     return 2 if problems else 0
 
 
-async def _until_sent(outlet: KafkaOutlet, records: list[Intake], layout: Layout) -> None:
+async def until_sent(outlet: KafkaOutlet, records: list[Intake], layout: Layout) -> None:
+    """Send records to where they belong, with a few attempts; returns when all are acknowledged."""
     batches: dict[tuple[str, int], list[Message]] = {}
     for intake in records:
-        topic, key = destination(intake)
+        where = destination(intake)
+        assert not isinstance(where, Flaw)
+        topic, key = where
         target = (layout.name(topic), murmur2(key) % layout.partitions)
         batches.setdefault(target, []).append(Message(key, intake.raw))
     for attempt in range(5):
@@ -93,29 +97,14 @@ async def _until_sent(outlet: KafkaOutlet, records: list[Intake], layout: Layout
     return None
 
 
-def destination(intake: Intake) -> tuple[str, bytes]:
-    """The topic a record belongs in, and its key."""
-    record = intake.record
-    if record.device is not None:
-        return EVENTS, record.device.encode()
-    if record.profile is not None:
-        return UPDATES, record.profile.encode()
-    identity = intake.named.usable[0]
-    return UPDATES, f"{identity.kind}:{identity.value}".encode()
-
-
 def _records(
     files: Iterable[Path], rules: IdentityRules, tally: Counter[str], problems: list[Problem]
 ) -> Iterator[Intake]:
     for place, line in _lines(files):
         tally["lines"] += 1
         intake = take_in(line, int(time.time() * 1000), rules)
-        if (
-            isinstance(intake, Intake)
-            and intake.record.device is None
-            and not (intake.record.profile or intake.named.usable)
-        ):
-            intake = Flaw("no_identity", "no device, and no identity that can be used")
+        if isinstance(intake, Intake) and isinstance(where := destination(intake), Flaw):
+            intake = where
         if isinstance(intake, Flaw):
             tally[intake.reason] += 1
             problems.append(Problem(place, intake))
@@ -133,7 +122,7 @@ def _lines(files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
                     yield f"{path}:{number}", line.strip()
 
 
-def _gathered(records: Iterable[Intake]) -> Iterator[list[Intake]]:
+def gathered(records: Iterable[Intake]) -> Iterator[list[Intake]]:
     some: list[Intake] = []
     for record in records:
         some.append(record)

@@ -14,6 +14,10 @@ In words (the numbers are the ledger's and the tests'):
 
 Identities that nobody owns are added to whoever wins. A claim names the record that made it, so a record that is
 seen again after a crash finds its own claims and takes the same way.
+
+A release raises an identity's generation, and every decision says at which it found each identity: so the ledger tells
+the order of uses, releases and new claims. A suppressed identity turns every record away but the one that claimed it.
+Records about a profile as a whole (a deletion, say) claim nothing: they go to the one owner of what they name.
 """
 
 from __future__ import annotations
@@ -47,12 +51,14 @@ MOVES: Final[dict[tuple[str, str], Move]] = {
 
 
 class Settled(NamedTuple):
-    """Who wins, which identities (by place in the list) it gains, which stay with others, what is still to claim."""
+    """Who wins, which identities (by place in the list) it gains, which stay with others, what is still to claim, and
+    at which generation each was found (`Outcome.seen`)."""
 
     profile: str
     claimed: tuple[int, ...]
     refused: tuple[int, ...]
     to_claim: tuple[int, ...]
+    seen: tuple[int, ...] = ()
 
 
 def settle(
@@ -64,7 +70,7 @@ def settle(
         owner = owners[identity]
         if owner is None or not owner.profile:
             free.append(place)
-        elif (owner.topic, owner.partition, owner.offset) == here:
+        elif _is_own(owner, here):
             mine.append(place)
         else:
             owned.append(place)
@@ -77,12 +83,34 @@ def settle(
     else:
         winner = names.person(usable[0], generation(owners[usable[0]]))
     refused = tuple(place for place in owned if _owner(owners, usable[place]).profile != winner)
-    return Settled(winner, tuple(sorted(mine + free)), refused, tuple(free))
+    seen = _told([generation(owners[identity]) for identity in usable])
+    return Settled(winner, tuple(sorted(mine + free)), refused, tuple(free), seen)
 
 
 def resettle(outcome: Outcome) -> Settled:
     """What was settled before a crash, taken from what was stored; nothing is left to claim."""
-    return Settled(outcome.profile, outcome.claimed, outcome.refused, ())
+    return Settled(outcome.profile, outcome.claimed, outcome.refused, (), outcome.seen)
+
+
+def look_up(usable: tuple[Identity, ...], owners: Owners) -> Outcome:
+    """Whose the identities are, for a record that claims none: the one owner's, or nobody's and why."""
+    found = [owners[identity] for identity in usable]
+    profiles = dict.fromkeys(owner.profile for owner in found if owner is not None and owner.profile)
+    seen = _told([generation(o) if o is not None and o.profile else -1 - generation(o) for o in found])
+    if len(profiles) == 1:
+        return Outcome(next(iter(profiles)), seen=seen)
+    return Outcome("", seen=seen, reason="different_owners" if profiles else "nobody_owns")
+
+
+def owned(usable: tuple[Identity, ...], outcome: Outcome) -> list[Identity]:
+    """Those of the identities that had an owner when they were looked up."""
+    return [identity for place, identity in enumerate(usable) if not outcome.seen or outcome.seen[place] >= 0]
+
+
+def is_suppressed(usable: tuple[Identity, ...], owners: Owners, here: Position) -> bool:
+    """Whether one of the identities is suppressed; what the record itself claimed, it claimed before that."""
+    found = [owner for identity in usable if (owner := owners[identity]) is not None]
+    return any(owner.suppressed for owner in found) and not any(_is_own(owner, here) for owner in found)
 
 
 def move(speaker: Fact, winner: str) -> Move:
@@ -100,3 +128,12 @@ def _owner(owners: Owners, identity: Identity) -> Owner:
     if owner is None:
         raise AssertionError(f"an identity of kind {identity.kind} was counted as owned and is not")
     return owner
+
+
+def _is_own(owner: Owner, here: Position) -> bool:
+    return (owner.topic, owner.partition, owner.offset) == here
+
+
+def _told(generations: list[int]) -> tuple[int, ...]:
+    """Generations as they are kept and sent: nothing where all are the first."""
+    return tuple(generations) if any(generations) else ()

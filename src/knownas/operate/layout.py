@@ -19,6 +19,11 @@ from knownas.topics import Layout
 OF_SOURCES: Final = (EVENTS, UPDATES, LEDGER, REJECTED)
 OF_SHARDS: Final = (RESOLVED, CHANGED)
 
+_REMEMBERED: Final = (
+    ("kinds", "IDENTITY_KINDS"), ("region", "PHONE_REGION"), ("days", "DAY_TIMEZONE"), ("group", "GROUP"),
+)  # fmt: skip
+"""Settings on which stored state depends, by the names under which the store remembers them."""
+
 
 def topics() -> dict[str, Any]:
     """The topics of topics.toml, by short name."""
@@ -80,6 +85,7 @@ async def check_layout(log: KafkaLog, store: StoredLayout, names: Names, setting
         "secret": names.digest("the mark of the secret"),
         "kinds": ",".join(settings.identity_kinds),
         "region": settings.phone_region or "",
+        "days": settings.day_timezone,
         "group": settings.group,
     }
     stored = await store.layout()
@@ -96,7 +102,7 @@ async def check_layout(log: KafkaLog, store: StoredLayout, names: Names, setting
             "the secret is not the one the store was made with, so nobody would be recognized: set KNOWNAS_SECRET (or "
             "KNOWNAS_SECRET_FILE) to the one used before"
         )
-    for what, name in (("kinds", "IDENTITY_KINDS"), ("region", "PHONE_REGION"), ("group", "GROUP")):
+    for what, name in _REMEMBERED:
         # A store that an earlier version made says nothing of these.
         if stored.get(what, now[what]) != now[what]:
             raise CannotStart(

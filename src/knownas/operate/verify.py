@@ -1,7 +1,8 @@
 """`knownas verify`: the log replayed through the plain model, in the order the log recorded, against the store.
 
-What is compared, byte for byte: facts, owners, profiles with their versions, timelines, overflow lists, counters, the
-ledger, the rejected records, and the newest published state of every profile.
+What is compared, byte for byte: facts, owners, profiles with their versions, tombstones, timelines, overflow lists,
+what is still to be let go of, idle guests, counters, the ledger, the rejected records, the control records, and the
+newest published state of every profile.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 import orjson
 
 from knownas.adapters import keys as k
-from knownas.adapters.reader import Reader
+from knownas.adapters.reader import Reader, owner_bytes
 from knownas.identity.facts import KEPT
 from knownas.nouns import (
     CHANGED,
@@ -25,25 +26,20 @@ from knownas.nouns import (
     RESOLVED,
     UPDATES,
     LedgerRow,
-    Source,
+    Position,
 )
 from knownas.operate.ledger import rows_about
 from knownas.operate.settle import backlog
 from knownas.operate.world import World
-from knownas.plain import Answer, LogRecord, Setting, find_order
+from knownas.plain import Answer, LogRecord, Setting, Told, find_order
 from knownas.plain import run as run_plain
+from knownas.plain.leaving import idle_guests, told_of
+from knownas.plain.order import Said, said_in, what_was_said
 from knownas.stages.resolve import LONGEST_VALUE
 from knownas.topics import Layout
 
 encode: Final = msgspec.msgpack.Encoder().encode
 _encode_json: Final = msgspec.json.Encoder().encode
-
-
-class _Sourced(msgspec.Struct):
-    source: Source
-
-
-_read_source: Final = msgspec.json.Decoder(_Sourced).decode
 
 
 class Report(NamedTuple):
@@ -82,14 +78,17 @@ async def verify_store(world: World, layout: Layout) -> Report:
     }
     rows = await rows_about(world.log, layout.name(LEDGER), lambda _: True)
     rules = world.settings.identity_rules()
-    setting = Setting(world.names, layout.partitions, layout.shards, rules.kinds, rules.region)
-    messages = await _message_order(world, layout)
-    answer = run_plain(logs, setting, find_order(logs, rows, setting), messages)
+    days = world.settings.day_timezone
+    setting = Setting(world.names, layout.partitions, layout.shards, rules.kinds, rules.region, days)
+    rejected = await _rejected(world, layout)
+    said = {position: one.said for position, one in rejected.items()}
+    messages = await _message_order(world, layout, said)
+    answer = run_plain(logs, setting, find_order(logs, rows, setting, said), messages)
     stored = await _Stored.read(world, reader)
     comparing = _Comparing(answer, stored, layout, world)
     comparing.stage_1(rows)
     comparing.stage_2()
-    comparing.rejections(await _rejected(world, layout))
+    comparing.rejections({position: (one.said.reason, one.value) for position, one in rejected.items()})
     comparing.published(await _newest_changes(world, layout))
     total = sum(map(len, logs.values()))
     profiles = sum(len(shard.profiles) for shard in answer.shards)
@@ -104,26 +103,37 @@ async def _records(world: World, layout: Layout, topic: str) -> dict[int, list[L
     return found
 
 
-async def _message_order(world: World, layout: Layout) -> dict[int, list[Source]]:
-    order: dict[int, list[Source]] = {shard: [] for shard in range(layout.shards)}
+async def _message_order(world: World, layout: Layout, said: dict[Position, Said]) -> dict[int, list[Told]]:
+    """The messages of each shard in order; what they say of their records is added to what rejections say."""
+    order: dict[int, list[Told]] = {shard: [] for shard in range(layout.shards)}
     async for record in world.log.read(layout.name(RESOLVED), committed_only=True):
-        order[record.partition].append(_read_source(record.value).source)
+        order[record.partition].append(told_of(record.offset, record.timestamp, record.value))
+        for position, one in what_was_said([record.value], {}).items():
+            if one.generations or position in said:
+                said[position] = one
     return order
 
 
-async def _rejected(world: World, layout: Layout) -> dict[tuple[str, int, int], tuple[str, bytes | None]]:
+class _Rejected(NamedTuple):
+    """A rejected record as it was sent."""
+
+    said: Said
+    value: bytes | None
+
+
+async def _rejected(world: World, layout: Layout) -> dict[Position, _Rejected]:
     found = {}
     async for record in world.log.read(layout.name(REJECTED), committed_only=True):
-        said = {name: value.decode() for name, value in record.headers}
-        position = layout.short(said["topic"]), int(said["partition"]), int(said["offset"])
-        found[position] = said["reason"], record.value
+        where = {name: value.decode() for name, value in record.headers}
+        position = Position(layout.short(where["topic"]), int(where["partition"]), int(where["offset"]))
+        found[position] = _Rejected(said_in(record.headers), record.value)
     return found
 
 
 async def _newest_changes(world: World, layout: Layout) -> dict[str, dict[str, Any]]:
     newest = {}
     async for record in world.log.read(layout.name(CHANGED), committed_only=True):
-        newest[record.key.decode()] = orjson.loads(record.value)
+        newest[record.key.decode()] = orjson.loads(record.value) if record.value is not None else {}
     return newest
 
 
@@ -135,6 +145,8 @@ class _Stored(NamedTuple):
     profiles: dict[str, bytes]
     timelines: dict[str, list[bytes]]
     overflow: dict[tuple[str, str], list[bytes]]
+    leaving: dict[tuple[str, str], list[bytes]]
+    idle: dict[str, float]
     counters: dict[str, int]
 
     @classmethod
@@ -145,6 +157,8 @@ class _Stored(NamedTuple):
         profiles: dict[str, Any] = {}
         timelines: dict[str, Any] = {}
         overflow: dict[tuple[str, str], Any] = {}
+        leaving: dict[tuple[str, str], Any] = {}
+        idle: dict[str, float] = {}
         for some in _slices(await reader.keys_like(prefix + "{*")):
             names = [key.decode().removeprefix(prefix) for key in some]
             commands = [_read_command(name, key) for name, key in zip(names, some, strict=True)]
@@ -159,19 +173,23 @@ class _Stored(NamedTuple):
                     profiles[ident] = answer
                 elif what == "t":
                     timelines[ident] = answer
-                elif what == "x":
+                elif what in ("x", "l"):
                     kind, _, profile = ident.partition(":")
-                    overflow[profile, kind] = answer
-        return cls(facts, owners, profiles, timelines, overflow, await reader.counters())
+                    (overflow if what == "x" else leaving)[profile, kind] = answer
+                elif what == k.IDLE:
+                    idle |= {answer[n].decode(): float(answer[n + 1]) for n in range(0, len(answer), 2)}
+        return cls(facts, owners, profiles, timelines, overflow, leaving, idle, await reader.counters())
 
 
 def _read_command(name: str, key: bytes) -> Sequence[str | bytes | int]:
     rest = name.split("}:", 1)[1]
     if rest.startswith("t:"):
         return ("LRANGE", key, 0, -1)
-    if rest.startswith("x:"):
+    if rest.startswith(("x:", "l:")):
         return ("ZRANGE", key, 0, -1)
-    if rest in (k.AT, k.COUNTERS, k.OUTBOX, "layout"):
+    if rest == k.IDLE:
+        return ("ZRANGE", key, 0, -1, "WITHSCORES")
+    if name.startswith("{meta}:") or rest.startswith("i:") or rest in (k.AT, k.COUNTERS, k.OUTBOX):
         return ("TYPE", key)
     return ("GET", key)
 
@@ -196,7 +214,8 @@ class _Comparing:
         decisions = self.answer.decisions
         for copy in decisions.missing():
             self.differ(f"{_at(copy.origin)} belongs in {EVENTS}/{copy.partition} and was not sent there")
-        self.mapping("owner of", {key: encode(owner) for key, owner in decisions.owners.items()}, self.stored.owners)
+        owners = {key: owner_bytes(owner) for key, owner in decisions.owners.items()}
+        self.mapping("owner of", owners, self.stored.owners)
         for device in decisions.facts.keys() | self.stored.facts.keys():
             self.facts(device)
         shard_rows = [row for shard in self.answer.shards for row in shard.rows]
@@ -216,32 +235,44 @@ class _Comparing:
             self.differ(f"{RESOLVED} holds a message of {_at(source)} that the model does not send there")
         for source in self.answer.absent:
             self.differ(f"{RESOLVED} lacks a message of {_at(source)}")
+        for origin in self.answer.unasked:
+            self.differ(f"the control record of {_at(origin)} is not what the model sends")
+        for origin in self.answer.unsent:
+            self.differ(f"the control record of {_at(origin)} is missing")
         profiles: dict[str, bytes] = {}
         timelines: dict[str, list[bytes]] = {}
         overflow: dict[tuple[str, str], list[bytes]] = {}
+        leaving: dict[tuple[str, str], list[bytes]] = {}
+        idle: dict[str, float] = {}
         totals: dict[str, int] = defaultdict(int)
         for shard in self.answer.shards:
             profiles |= {key: encode(profile) for key, profile in shard.profiles.items()}
             cap = self.world.settings.timeline_entries
             timelines |= {key: [encode(entry) for entry in es[-cap:]] for key, es in shard.timelines.items()}
-            overflow |= {key: [text.encode() for text in texts] for key, texts in shard.overflow.items()}
+            overflow |= {key: _in_place(texts) for key, texts in shard.overflow.items()}
+            leaving |= {key: _in_place(texts) for key, texts in shard.leaving.items()}
+            idle |= idle_guests(shard)
             for name, count in shard.counters().items():
                 totals[name] += count
         self.equal_profiles = self.mapping("profile", profiles, self.stored.profiles)
         self.mapping("timeline of", timelines, self.stored.timelines)
         self.mapping("overflow list", overflow, self.stored.overflow)
+        self.mapping("leaving list", leaving, self.stored.leaving)
+        self.mapping("idle guest", idle, self.stored.idle)
         self.mapping("counter", totals, self.stored.counters)
 
-    def rejections(self, found: Mapping[tuple[str, int, int], tuple[str, bytes | None]]) -> None:
+    def rejections(self, found: Mapping[Position, tuple[str, bytes | None]]) -> None:
         shard_rejections = [rejection for shard in self.answer.shards for rejection in shard.rejections]
         every = [*self.answer.decisions.rejections, *shard_rejections]
         # What is larger than a message may be was cut.
-        wanted = {tuple(r.position): (r.reason, r.value and r.value[:LONGEST_VALUE]) for r in every}
+        wanted = {Position(*r.position): (r.reason, r.value and r.value[:LONGEST_VALUE]) for r in every}
         self.mapping("rejection of", wanted, found)
 
     def published(self, found: Mapping[str, dict[str, Any]]) -> None:
         wanted = {key: told for shard in self.answer.shards for key, told in shard.published.items()}
-        shown = {key: {field: told[field] for field in ("profile", "version", "type")} for key, told in found.items()}
+        shown = {
+            key: {field: told[field] for field in ("profile", "version", "type") if told} for key, told in found.items()
+        }
         for key in [key for key, told in found.items() if told.get("truncated") and key in wanted]:
             # Too large for a message: it says who that is, not what they did.
             shown[key]["profile"] = wanted[key]["profile"]
@@ -260,6 +291,10 @@ class _Comparing:
             else:
                 equal += 1
         return equal
+
+
+def _in_place(texts: Mapping[str, int]) -> list[bytes]:
+    return [text.encode() for text in sorted(texts, key=lambda text: (texts[text], text))]
 
 
 def _at(position: Sequence[Any]) -> str:

@@ -7,9 +7,10 @@ of it), and `order`, which finds the order of records that Kafka and the ledger 
 """
 
 from knownas.plain.folding import Shard
+from knownas.plain.leaving import Told
 from knownas.plain.model import Answer, run
 from knownas.plain.order import Contradiction, find_order
 from knownas.plain.reading import LogRecord, Logs, Setting
 from knownas.plain.resolving import Decisions
 
-__all__ = ["Answer", "Contradiction", "Decisions", "LogRecord", "Logs", "Setting", "Shard", "find_order", "run"]
+__all__ = ["Answer", "Contradiction", "Decisions", "LogRecord", "Logs", "Setting", "Shard", "Told", "find_order", "run"]

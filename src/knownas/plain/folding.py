@@ -1,9 +1,9 @@
 """What becomes of a profile with each message of its shard.
 
 Every message raises the version and is counted once, however often it was sent. In this order: devices, identities
-and guests are added; properties and push token change; the record counts and gets a line in the timeline; the type
-follows; a guest learns whose it is. A profile that a record names must exist. What a change shows is the profile
-just after the last message after which more than counts and times was different.
+and guests are added; properties and push token change; times, session, context and opt-outs follow; the record counts
+and gets a line in the timeline; the type follows; a guest learns whose it is. A profile that a record names must exist.
+What a change shows is the profile just after the last message after which more than counts and times was different.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from knownas.nouns import (
     Profile,
     Rejection,
     Resolved,
+    Source,
+    Timestamp,
 )
+from knownas.plain.calendar import age, day_number, zone_named, zone_of_person
+from knownas.plain.noting import PLACE, acquired, address_of, note_context, note_subscriptions, session, visit
 from knownas.plain.properties import apply
 from knownas.plain.reading import Reading
 from knownas.plain.resolving import Message
@@ -39,13 +43,23 @@ DEFAULT_FIELDS: Final = {
 class Shard:
     """Everything that stage 2 makes of one shard's messages.
 
-    `overflow` holds what a profile's own lists have no room for, by (profile, list), in order; the first has place
-    100. `published` is what the newest message about a profile shows.
+    `overflow` holds what a profile's own lists have no room for, by (profile, list), with its place, the first of
+    which is 100; `leaving` is what of that has still to be let go of. `controls` is what stage 1 is asked, with its
+    time, by the origin that says so; `sent` is what this shard tells others and itself. `published` is what the
+    newest message about a profile shows, nothing where it is a tombstone. Events are counted by the days of a time
+    zone; phone numbers without a country code are those of a region.
     """
 
+    day_timezone: str = "UTC"
+    region: str | None = None
     profiles: dict[str, Profile] = field(default_factory=dict)
     timelines: dict[str, list[Entry]] = field(default_factory=dict)
-    overflow: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    number: int = 0
+    overflow: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    leaving: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    controls: dict[Position, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    sent: dict[Source, Message] = field(default_factory=dict)
+    looks_for_idle: bool = False
     published: dict[str, dict[str, Any]] = field(default_factory=dict)
     rows: list[LedgerRow] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -53,8 +67,9 @@ class Shard:
 
     def counters(self) -> dict[str, int]:
         """Profiles by type, without orphans; orphans; links; events of orphans."""
-        people = [profile for profile in self.profiles.values() if profile.guest_of is None]
-        orphans = [profile for profile in self.profiles.values() if profile.guest_of is not None]
+        there = [profile for profile in self.profiles.values() if not profile.gone]
+        people = [profile for profile in there if profile.guest_of is None]
+        orphans = [profile for profile in there if profile.guest_of is not None]
         counts = {kind: sum(p.type == kind for p in people) for kind in ("anonymous", "addressable", "customer")}
         gray = sum(count.count for orphan in orphans for count in orphan.events.values())
         return counts | {"orphans": len(orphans), "links": self.links, "gray": gray}
@@ -64,32 +79,36 @@ class Shard:
         told, reading = message
         profile = self.profiles.get(told.profile)
         if profile is None:
-            if reading is not None and reading.profile is not None:
+            if reading is not None and (reading.profile is not None or reading.type == "test"):
                 self._reject(told, reading)
                 return
             profile = _new(told)
             self.profiles[told.profile] = profile
         before = who(profile) if profile.version else None
         profile.version += 1
-        self._identify(profile, told)
-        if reading is not None:
-            refused = self._set_properties(profile, told, reading)
-            _set_token(profile, reading)
-            self._count(profile, told, reading, refused)
-        profile.type = _type_of(profile)
+        if reading is not None and reading.type == "test":
+            self._mark_test(profile, told, reading)
+        else:
+            self._identify(profile, told)
+            if reading is not None:
+                refused = self._set_properties(profile, told, reading)
+                _set_token(profile, reading)
+                refused += self._note(profile, told, reading, refused)
+                self._count(profile, told, reading, refused)
+        profile.type = type_of(profile)
         if told.guestOf is not None and profile.guest_of is None:
             profile.guest_of = told.guestOf
             self.links += 1
         if before is None or json.dumps(before) != json.dumps(who(profile)):
             profile.changed = profile.version
             self.published[profile.id] = {
-                "profile": view(profile),
+                "profile": view(profile, told.at),
                 "version": profile.version,
                 "type": profile.type,
             }
 
     def _identify(self, profile: Profile, told: Resolved) -> None:
-        beyond = self.overflow.get((profile.id, "devices"), [])
+        beyond = self.overflow.get((profile.id, "devices"), {})
         if told.binds is not None and told.binds not in profile.devices and told.binds not in beyond:
             profile.devices_more += self._append(profile, "devices", profile.devices, told.binds, told.binds)
         for claim in told.claims:
@@ -105,7 +124,12 @@ class Shard:
         if len(shown) < SHOWN:
             shown.append(item)
             return 0
-        self.overflow.setdefault((profile.id, what), []).append(text)
+        more = {
+            "devices": profile.devices_more,
+            "identities": profile.identities_more,
+            "guests": profile.guests_more,
+        }[what]
+        self.overflow.setdefault((profile.id, what), {})[text] = SHOWN + more
         return 1
 
     def _set_properties(self, profile: Profile, told: Resolved, reading: Reading) -> int:
@@ -123,21 +147,55 @@ class Shard:
                 refused += 1
         return refused
 
+    def _mark_test(self, profile: Profile, told: Resolved, reading: Reading) -> None:
+        if told.ts >= profile.test_ts:
+            profile.test, profile.test_ts = bool(reading.test), told.ts
+        row = LedgerRow(
+            kind="tested", position=Position(*told.source[:3]), index=1000, ts=told.ts, at=told.at,
+            profile=told.profile, reason="test" if reading.test else "not_test",
+        )  # fmt: skip
+        self.rows.append(row)
+        self._add_entry(profile, told, "test", None, None)
+
+    def _note(self, profile: Profile, told: Resolved, reading: Reading, refused: int) -> int:
+        """What the record says of time, place and addresses; returns how many parts of it were refused."""
+        profile.first_seen = min(profile.first_seen, told.ts)
+        profile.last_seen = max(profile.last_seen, told.ts)
+        if reading.device is not None:
+            visit(profile, told.ts)
+        refusals = note_context(profile, reading.context, told.ts)
+        refusals += note_subscriptions(profile, reading.subscriptions, told.ts, self.region)
+        for number, (key, reason) in enumerate(refusals):
+            self._refuse(told, reason, key, refused + number)
+        return len(refusals)
+
     def _count(self, profile: Profile, told: Resolved, reading: Reading, refused: int) -> None:
         ts, name, data = told.ts, None, None
-        profile.first_seen = min(profile.first_seen, ts)
-        profile.last_seen = max(profile.last_seen, ts)
         if reading.type == "event" and reading.name is not None:
             name, data = reading.name, reading.data
             count = profile.events.get(name)
             if count is not None:
-                profile.events[name] = Count(count.count + 1, min(count.first, ts), max(count.last, ts))
+                days = self._count_day(count.days, ts)
+                profile.events[name] = Count(count.count + 1, min(count.first, ts), max(count.last, ts), days)
             elif len(profile.events) < 512 or name == "Charged":
-                profile.events[name] = Count(1, ts, ts)
+                profile.events[name] = Count(1, ts, ts, self._count_day([], ts))
             else:
                 self._refuse(told, "too_many_event_names", name, refused)
+        self._add_entry(profile, told, reading.type, name, data)
+
+    def _count_day(self, days: list[int], ts: Timestamp) -> list[int]:
+        """One more on that day; the last 92 days up to the newest are kept."""
+        zone = zone_named(self.day_timezone)
+        assert zone is not None
+        counts = dict(zip(days[::2], days[1::2], strict=True))
+        day = day_number(ts, zone)
+        counts[day] = counts.get(day, 0) + 1
+        kept = [one for one in sorted(counts) if one > max(counts) - 92]
+        return [number for one in kept for number in (one, counts[one])]
+
+    def _add_entry(self, profile: Profile, told: Resolved, kind: str, name: str | None, data: bytes | None) -> None:
         topic, partition, offset, _ = told.source
-        entry = Entry(FORMAT, ts, reading.type, name, data, topic, partition, offset)
+        entry = Entry(FORMAT, told.ts, kind, name, data, topic, partition, offset)
         timeline = self.timelines.get(profile.id, [])
         self.timelines[profile.id] = [*timeline, entry][-500:]
 
@@ -177,17 +235,25 @@ def _value(profile: Profile, key: str) -> Any:
 
 
 def _reachable(profile: Profile) -> list[str]:
-    """The channels that have an address and are not opted out of."""
+    """The channels that have an address that is not opted out, and that are not opted out of."""
 
-    def holds(field: str) -> bool:
+    def has_open(kind: str, field: str) -> bool:
         value = _value(profile, field)
-        return type(value) in (str, int) and value not in ("", 0)
+        if type(value) not in (str, int) or value in ("", 0):
+            return False
+        return address_of(kind, value) not in _opted_out(profile)
 
-    channels = (("email", holds("Email")), ("push", bool(profile.tokens)), ("sms", holds("Phone")))
+    channels = (
+        ("email", has_open("email", "Email")), ("push", bool(profile.tokens)), ("sms", has_open("phone", "Phone")),
+    )  # fmt: skip
     return [channel for channel, address in channels if address and _value(profile, f"MSG-{channel}") is not False]
 
 
-def _type_of(profile: Profile) -> Any:
+def _opted_out(profile: Profile) -> list[str]:
+    return [address for address, held in profile.subscriptions.items() if not held.value]
+
+
+def type_of(profile: Profile) -> Any:
     if "Charged" in profile.events:
         return "customer"
     channels = _reachable(profile)
@@ -209,6 +275,10 @@ def who(profile: Profile) -> dict[str, Any]:
         "guests": list(profile.guests),
         "guestOf": profile.guest_of,
     }
+    if _opted_out(profile):
+        shown["optedOut"] = _opted_out(profile)
+    if profile.demerged:
+        shown["demerged"] = True
     if profile.identities_more:
         shown["identityCount"] = len(profile.identities) + profile.identities_more
     if profile.devices_more:
@@ -216,11 +286,21 @@ def who(profile: Profile) -> dict[str, Any]:
     if profile.guests_more:
         shown["guestCount"] = len(profile.guests) + profile.guests_more
     shown["properties"] = {key: held.value for key, held in profile.properties.items() if held.value is not None}
+    shown["system"] = {"ct_is_test_user": "Yes" if profile.test else "No"}
     return shown
 
 
-def view(profile: Profile) -> dict[str, Any]:
-    """The profile as everybody outside sees it."""
+def view(profile: Profile, at: int) -> dict[str, Any]:
+    """The profile as everybody outside sees it at a moment."""
+    shown = who(profile)
+    shown["system"] = {"age": age(profile, at), **shown["system"]}
     events = {name: {"count": c.count, "first": c.first, "last": c.last} for name, c in profile.events.items()}
     times = {"firstSeen": profile.first_seen, "lastSeen": profile.last_seen, "identifiedAt": profile.identified_at}
-    return {"id": profile.id, "version": profile.version, **who(profile), "events": events, **times}
+    around = {
+        "acquired": acquired(profile),
+        "session": session(profile),
+        "context": {key: value for key, value in profile.context.items() if key not in PLACE},
+        "location": {key: value for key, value in profile.context.items() if key in PLACE},
+        "timezone": zone_of_person(profile)[0],
+    }
+    return {"id": profile.id, "version": profile.version, **shown, "events": events, **times, **around}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from knownas.nouns import PROPERTY_OF_KIND, Identity
+from knownas.plain.calendar import BIRTHDAYS, birthday, may_be_born
 
 PLACEHOLDERS = (
     "", "null", "none", "nan", "undefined", "true", "false", "[object object]", "anonymous", "guest",
@@ -39,15 +40,17 @@ def is_junk(text: str) -> bool:
     return bare in PLACEHOLDERS or set(bare) <= {"0", "-"}
 
 
-def name(given: dict[str, Any], properties: dict[str, Any], kinds: tuple[str, ...], region: str | None) -> Named:
-    """Read `identities` and `profileData`."""
+def name(
+    given: dict[str, Any], properties: dict[str, Any], kinds: tuple[str, ...], region: str | None, at: int
+) -> Named:
+    """Read `identities` and `profileData` of a record of that Kafka time."""
     named = Named([], [], [], [])
     for kind in kinds:
         if kind in given:
             _add(named, kind, given[kind], region)
     for kind, value in given.items():
         if kind not in kinds:
-            _add_undeclared(named, kind, value)
+            _add_undeclared(named, kind, value, at)
     for kind in kinds:
         field = PROPERTY_OF_KIND.get(kind)
         value = properties.get(field) if field is not None else None
@@ -61,23 +64,23 @@ def name(given: dict[str, Any], properties: dict[str, Any], kinds: tuple[str, ..
 
 
 def _add(named: Named, kind: str, value: Any, region: str | None) -> None:
-    usable = _usable(kind, value, region)
+    usable = normal_form(kind, value, region)
     if isinstance(usable, str):
         named.unusable.append((kind, usable))
     elif usable not in [identity for identity, _ in named.usable]:
         named.usable.append((usable, PROPERTY_OF_KIND.get(kind)))
 
 
-def _add_undeclared(named: Named, kind: str, value: Any) -> None:
+def _add_undeclared(named: Named, kind: str, value: Any, at: int) -> None:
     field = PROPERTY_OF_KIND.get(kind, kind)
-    reason = refusal(field, value)
+    reason = refusal(field, value, at)
     if reason is None:
         named.plain.append((field, value))
     else:
         named.unusable.append((kind, reason))
 
 
-def _usable(kind: str, value: Any, region: str | None) -> Identity | str:
+def normal_form(kind: str, value: Any, region: str | None) -> Identity | str:
     """An identity in the form it is compared in, or why it does not count."""
     if isinstance(value, float) and value == int(value):
         value = int(value)
@@ -106,8 +109,23 @@ def _e164(text: str, region: str | None) -> str | None:
     return None
 
 
-def refusal(key: str, value: Any) -> str | None:
-    """Why a property cannot be set to this, or None."""
+def refusal(key: str, value: Any, at: int) -> str | None:
+    """Why a property cannot be set to this by a record of that Kafka time, or None."""
+    reason = _refusal_of_any(key, value)
+    return _refusal_of_birthday(value, at) if reason is None and key in BIRTHDAYS else reason
+
+
+def _refusal_of_birthday(value: Any, at: int) -> str | None:
+    operator, operand = next(iter(value.items())) if isinstance(value, dict) else ("$set", value)
+    if operator == "$delete":
+        return None
+    if operator not in ("$set", "$setOnce"):
+        return "bad_birthday"
+    day = birthday(operand)
+    return None if operand is None or (day is not None and may_be_born(day, at)) else "bad_birthday"
+
+
+def _refusal_of_any(key: str, value: Any) -> str | None:
     if key in COMPUTED:
         return "system_property"
     if not 1 <= _bytes(key) <= 120:

@@ -18,6 +18,8 @@ from knownas.nouns import Identity, Names, Timestamp
 from knownas.plain.naming import is_junk, name, refusal
 
 TYPES = ("event", "login", "profile", "logout", "demerge", "delete", "release", "test")
+ABOUT_A_PROFILE = ("demerge", "delete", "release", "test")
+"""They say nothing of the person; they only ask whose a device or an identity is."""
 FIELDS: dict[str, tuple[type, ...]] = {
     "device": (str, type(None)),
     "profile": (str, type(None)),
@@ -30,6 +32,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "context": (dict, type(None)),
     "suppress": (bool,),
     "test": (bool, type(None)),
+    "subscriptions": (dict, type(None)),
 }
 
 
@@ -53,13 +56,15 @@ Logs = Mapping[tuple[str, int], Sequence[LogRecord]]
 
 
 class Setting(NamedTuple):
-    """What a deployment fixes: its secret, the partitions of `events`, the shards, identity kinds, phone region."""
+    """What a deployment fixes: its secret, the partitions of `events`, the shards, identity kinds, phone region, and
+    the time zone whose days are counted."""
 
     names: Names
     partitions: int
     shards: int
     kinds: tuple[str, ...] = ("identity", "email", "facebook", "google")
     region: str | None = None
+    day_timezone: str = "UTC"
 
 
 class Reading(NamedTuple):
@@ -78,12 +83,16 @@ class Reading(NamedTuple):
     data: bytes | None
     properties: dict[str, Any]
     context: dict[str, Any]
+    subscriptions: dict[str, dict[str, bool]]
+    test: bool | None
     usable: list[tuple[Identity, str | None]]
     unusable: list[tuple[str, str]]
     plain: list[tuple[str, Any]]
     taken: list[str]
     refused: list[tuple[str, str]]
     carried: bytes
+    id: str | None
+    suppress: bool
 
 
 class Flawed(Exception):
@@ -112,9 +121,9 @@ def _read(value: bytes | None, at: int, setting: Setting) -> Reading:
     _check_content(fields)
     ts = _time(fields.get("ts"), at)
     _check_identities(fields)
-    properties = fields.get("profileData") or {}
-    named = name(fields.get("identities") or {}, properties, setting.kinds, setting.region)
-    refusals = [(key, refusal(key, value)) for key, value in properties.items() if key not in named.taken]
+    properties = {} if fields["type"] in ABOUT_A_PROFILE else fields.get("profileData") or {}
+    named = name(fields.get("identities") or {}, properties, setting.kinds, setting.region, at)
+    refusals = [(key, refusal(key, value, at)) for key, value in properties.items() if key not in named.taken]
     written = {field: text_of_value for field, _, text_of_value in members}
     return Reading(
         type=fields["type"],
@@ -125,12 +134,16 @@ def _read(value: bytes | None, at: int, setting: Setting) -> Reading:
         data=written["evtData"].encode() if fields.get("evtData") is not None else None,
         properties=properties,
         context=fields.get("context") or {},
+        subscriptions=fields.get("subscriptions") or {},
+        test=fields.get("test"),
         usable=named.usable,
         unusable=named.unusable,
         plain=named.plain,
         taken=named.taken,
         refused=[(key, reason) for key, reason in refusals if reason is not None],
         carried=text.encode(),
+        id=fields.get("id"),
+        suppress=fields.get("suppress", False),
     )
 
 
@@ -257,10 +270,29 @@ def _check_shape(members: list[tuple[str, Any, str]]) -> None:
     if not types or not all(isinstance(value, str) and value in TYPES for value in types):
         raise Flawed("unknown_type")
     known = [(field, value) for field, value, _ in members if field in FIELDS]
-    if any(type(value) not in FIELDS[field] for field, value in known if value not in (math.inf, -math.inf)):
+    if not all(_has_its_type(field, value) for field, value in known):
         raise Flawed("bad_field")
     if not all(math.isfinite(number) for _, value in known for number in _numbers(value)):
         raise Flawed("number_out_of_range")
+
+
+def _has_its_type(field: str, value: Any) -> bool:
+    """Where a number is beyond all numbers, that is the flaw."""
+    if value in (math.inf, -math.inf):
+        return True
+    if field == "subscriptions" and type(value) is dict:
+        return _are_subscriptions(value)
+    return type(value) in FIELDS[field]
+
+
+def _are_subscriptions(value: dict[str, Any]) -> bool:
+    for addresses in value.values():
+        for answer in addresses.values() if isinstance(addresses, dict) else [addresses]:
+            if answer in (math.inf, -math.inf):
+                return True
+            if not isinstance(addresses, dict) or not isinstance(answer, bool):
+                return False
+    return True
 
 
 # --------------------------------------------------------------------------------------------- may it say what it says?
@@ -272,12 +304,18 @@ def _check_type(fields: dict[str, Any]) -> None:
         raise Flawed("bad_event_name")
     if kind in ("login", "logout") and fields.get("device") is None:
         raise Flawed("missing_device")
-    if kind in ("demerge", "delete", "release", "test"):
-        raise Flawed("unsupported_type")
+    if kind == "release" and not fields.get("identities"):
+        raise Flawed("no_identity")
+    if kind == "test" and fields.get("test") is None:
+        raise Flawed("bad_field")
+    if kind in ABOUT_A_PROFILE and fields.get("device") is not None and fields.get("identities"):
+        raise Flawed("conflicting_address")
 
 
 def _check_address(fields: dict[str, Any]) -> None:
-    profile, device = fields.get("profile"), fields.get("device")
+    profile, device, record_id = fields.get("profile"), fields.get("device"), fields.get("id")
+    if record_id is not None and not 1 <= len(record_id) <= 128:
+        raise Flawed("bad_field")
     if profile is not None and (device is not None or fields.get("identities")):
         raise Flawed("conflicting_address")
     if profile is not None and not 1 <= len(profile) <= 128:
@@ -292,6 +330,11 @@ def _check_content(fields: dict[str, Any]) -> None:
         if len(content) > 256:
             raise Flawed("too_many_keys")
         _check_values(content)
+    for channel, addresses in (fields.get("subscriptions") or {}).items():
+        if channel not in ("email", "phone"):
+            raise Flawed("bad_field")
+        if len(addresses) > 256:
+            raise Flawed("too_many_keys")
     _check_values(fields.get("ts"))
 
 

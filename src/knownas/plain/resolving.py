@@ -11,10 +11,16 @@ belongs to the profile that the first record with it went to. The rules, with th
 - a profile record with identities on an identified device adds to that profile;
 - 8: without identities it goes to whom the device speaks for; nobody first gets its guest;
 - an event with identities, and anything without a device, goes to the owner and moves nothing.
+
+A record with a suppressed identity is rejected. So is one whose `id` was counted under the same key in this partition
+within seven days of the partition's time, which is the greatest Kafka time so far. Demerge, deletion, release and test
+mark only ask whose what they name is. What stage 2 lets go of comes back: a device that speaks for that profile speaks
+for nobody, an identity that belongs to it is free, one generation on.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +28,7 @@ import msgspec
 
 from knownas.nouns import (
     EVENTS,
+    RESOLVED,
     Fact,
     Identity,
     LedgerKind,
@@ -34,11 +41,11 @@ from knownas.nouns import (
     Source,
     murmur2,
 )
-from knownas.plain.reading import LogRecord, Reading, Setting, read
+from knownas.plain.reading import ABOUT_A_PROFILE, LogRecord, Reading, Setting, read
 
 NOBODY = Fact(-1, "nobody", "", 0)
-GENERATION = 0
-"""Nothing is released yet, so every identity is in its first generation."""
+WINDOW_SECONDS = 7 * 24 * 3600
+"""How long the id of a record is remembered."""
 
 
 class Copy(NamedTuple):
@@ -78,13 +85,14 @@ class Decisions:
 
 def origin_of(record: LogRecord, topic: str, partition: int, names: Names) -> tuple[Position, int] | None:
     """Where a copy says it was first found and its Kafka time there, if the seal is ours."""
-    if topic != EVENTS or record.value is None:
+    if record.value is None:
         return None
+    place = str(partition) if topic == EVENTS else f"{topic}/{partition}"
     for header, said in record.headers:
         if said is None:
             continue
         told, _, mac = said.decode("utf-8", "replace").rpartition(":")
-        seal = names.digest("origin", told, str(partition), record.value.decode("utf-8", "backslashreplace"))
+        seal = names.digest("origin", told, place, record.value.decode("utf-8", "backslashreplace"))
         if header == "knownas-origin" and mac == seal:
             origin_topic, origin_partition, offset, at = told.split(":")
             return Position(origin_topic, int(origin_partition), int(offset)), int(at)
@@ -93,11 +101,12 @@ def origin_of(record: LogRecord, topic: str, partition: int, names: Names) -> tu
 
 @dataclass
 class Case:
-    """One record, and what is decided about it."""
+    """One record, and what is decided about it. `seen` are the generations at which its identities were found."""
 
     here: Position
     at: int
     reading: Reading
+    key: bytes
     device: str | None = None
     """The hash of the device that the record was decided on."""
     winner: str = ""
@@ -107,24 +116,37 @@ class Case:
     of_others: list[Identity] = field(default_factory=list)
     moved: Literal["linked", "switched"] | None = None
     from_: str | None = None
+    seen: list[int] = field(default_factory=list)
+    suppressed: list[Identity] = field(default_factory=list)
 
 
 class Resolver:
-    """Takes record after record."""
+    """Takes record after record.
+
+    `times` are the greatest Kafka times of partitions, in milliseconds; `counted` are the records with an id, by
+    partition, key and id, each with the partition's time in seconds.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.names = setting, setting.names
         self.decisions = Decisions()
+        self.times: dict[tuple[str, int], int] = {}
+        self.counted: dict[tuple[tuple[str, int], bytes, str], int] = {}
 
     def take(self, topic: str, partition: int, record: LogRecord) -> None:
         """Decide one record."""
         here, at = Position(topic, partition, record.offset), record.at
         origin = origin_of(record, topic, partition, self.names)
         if origin is not None:
+            at = origin[1]
+        self.times[topic, partition] = max(at, self.times.get((topic, partition), 0))
+        if origin is not None:
             if origin[0] in self.decisions.copied:
                 return
             self.decisions.copied.add(origin[0])
-            at = origin[1]
+            if origin[0].topic == RESOLVED:
+                self._undo(here, at, json.loads(record.value or b""))
+                return
         reading = read(record.value, at, self.setting, record.beside(is_copy=origin is not None))
         if isinstance(reading, str):
             self._reject(here, reading, record)
@@ -134,29 +156,58 @@ class Resolver:
             if (topic, partition) != (EVENTS, home):
                 self.decisions.copies.append(Copy(here, at, home, reading.device.encode(), record.value))
                 return
-        case = Case(here, at, reading)
-        reason = self._decide(case)
+        key = (record.key or b"") if reading.device is None else reading.device.encode()
+        case = Case(here, at, reading, key)
+        reason = self._turned_away(case) or self._decide(case)
+        if case.suppressed:
+            self._suppress(case)
         if reason is not None:
             self._reject(here, reason, record)
         else:
+            self._remember(case)
             self._tell(case)
 
     def _reject(self, here: Position, reason: str, record: LogRecord) -> None:
-        rejection = Rejection(position=here, reason=reason, detail="", key=record.key, value=record.value)
+        key, value = (None, None) if reason == "suppressed" else (record.key, record.value)
+        rejection = Rejection(position=here, reason=reason, detail="", key=key, value=value)
         self.decisions.rejections.append(rejection)
+
+    # ---------------------------------------------------------------------------------------------- does it count?
+
+    def _turned_away(self, case: Case) -> str | None:
+        """The reason if the record names nobody, is suppressed or a repeat."""
+        reading, partition = case.reading, case.here[:2]
+        if reading.device is None and reading.profile is None and not reading.usable:
+            return "no_identity"
+        owners = [self._owner(identity) for identity, _ in reading.usable]
+        if reading.type not in ABOUT_A_PROFILE and any(owner.suppressed for owner in owners if owner is not None):
+            return "suppressed"
+        if reading.id is not None:
+            before = self.counted.get((partition, case.key, reading.id))
+            if before is not None and self.times[partition] // 1000 - before < WINDOW_SECONDS:
+                return "duplicate"
+        return None
+
+    def _remember(self, case: Case) -> None:
+        if case.reading.id is not None:
+            partition = case.here[:2]
+            self.counted[partition, case.key, case.reading.id] = self.times[partition] // 1000
+
+    def _owner(self, identity: Identity) -> Owner | None:
+        return self.decisions.owners.get(self.names.identity(identity))
 
     # ------------------------------------------------------------------------------------------------------ the rules
 
     def _decide(self, case: Case) -> str | None:
         """Decide whose the record is; returns the reason if it is rejected."""
         reading = case.reading
+        if reading.type in ABOUT_A_PROFILE:
+            return self._decide_about_a_profile(case)
         if reading.profile is not None:
             case.winner = reading.profile
             return None
         if reading.device is not None:
             return self._decide_on_device(case, reading.device)
-        if not reading.usable:
-            return "no_identity"
         self._settle(case, None, "server")
         return None
 
@@ -206,21 +257,89 @@ class Resolver:
 
     def _settle(self, case: Case, guest: str | None, reason: str, always: str | None = None) -> None:
         """Who wins: always this one, else the first owner, else the guest, else a new profile; what it gains."""
-        owners, case.reason = self.decisions.owners, reason
-        named = [(identity, self.names.identity(identity)) for identity, _ in case.reading.usable]
-        first_owners = [owners[key].profile for _, key in named if key in owners]
+        case.reason = reason
+        usable = [identity for identity, _ in case.reading.usable]
+        found = {identity: self._owner(identity) for identity in usable}
+        case.seen = [0 if owner is None else owner.generation for owner in found.values()]
+        of_somebody = [owner.profile for owner in found.values() if owner is not None and owner.profile]
         if always is not None:
             case.winner = always
-        elif first_owners:
-            case.winner = first_owners[0]
+        elif of_somebody:
+            case.winner = of_somebody[0]
         else:
-            case.winner = guest or self.names.person(named[0][0], GENERATION)
-        for identity, key in named:
-            if key not in owners:
-                owners[key] = Owner(case.winner, GENERATION, *case.here)
+            case.winner = guest or self.names.person(usable[0], case.seen[0])
+        for (identity, owner), generation in zip(found.items(), case.seen, strict=True):
+            if owner is None or not owner.profile:
+                self.decisions.owners[self.names.identity(identity)] = Owner(case.winner, generation, *case.here)
                 case.gained.append(identity)
-            elif owners[key].profile != case.winner:
+            elif owner.profile != case.winner:
                 case.of_others.append(identity)
+
+    def _decide_about_a_profile(self, case: Case) -> str | None:
+        """It is about the profile it names, or the device speaks for, or the one that owns what it names."""
+        reading = case.reading
+        if reading.profile is not None:
+            case.winner = reading.profile
+            return None
+        if reading.device is not None:
+            case.device = self.names.device(reading.device)
+            facts = self.decisions.facts.get(case.device) or [NOBODY]
+            case.winner = facts[-1].profile
+            return None if case.winner else "nobody_owns"
+        return self._look_up(case)
+
+    def _look_up(self, case: Case) -> str | None:
+        identities = [identity for identity, _ in case.reading.usable]
+        if case.reading.type == "delete" and case.reading.suppress:
+            case.suppressed = identities
+        owners = set()
+        for identity in identities:
+            owner = self._owner(identity)
+            generation = 0 if owner is None else owner.generation
+            if owner is not None and owner.profile:
+                owners.add(owner.profile)
+                case.seen.append(generation)
+            else:
+                case.seen.append(-1 - generation)
+        if len(owners) == 1:
+            case.winner = owners.pop()
+            return None
+        return "different_owners" if owners else "nobody_owns"
+
+    def _suppress(self, case: Case) -> None:
+        for index, identity in enumerate(case.suppressed):
+            name = self.names.identity(identity)
+            owner = self.decisions.owners.get(name, Owner("", 0, *case.here))
+            self.decisions.owners[name] = msgspec.structs.replace(owner, suppressed=True)
+            row = LedgerRow(
+                kind="suppressed", position=case.here, index=index, ts=case.reading.ts, at=case.at,
+                profile=case.winner, reason="delete", identity=(identity.kind, name),
+            )  # fmt: skip
+            self.decisions.rows.append(row)
+
+    def _undo(self, here: Position, at: int, asked: dict[str, Any]) -> None:
+        """A device or an identity that stage 2 lets go of."""
+        profile, reason = asked["profile"], asked["reason"]
+        row = LedgerRow(kind="bound", position=here, index=0, ts=asked["ts"], at=at, profile="", reason=reason)
+        change = msgspec.structs.replace
+        if asked["type"] == "detach":
+            device = self.names.device(asked["device"])
+            facts = self.decisions.facts.setdefault(device, [])
+            speaker = facts[-1] if facts else NOBODY
+            if speaker.state == "nobody" or speaker.profile != profile:
+                return
+            facts.append(Fact(here.offset, "nobody", "", speaker.epoch + 1))
+            self.decisions.rows.append(change(row, device=device, state="nobody", epoch=speaker.epoch + 1))
+            return
+        ((kind, text),) = asked["identities"].items()
+        name = self.names.identity(Identity(kind, text))
+        owner = self.decisions.owners.get(name)
+        if owner is None or owner.profile != profile:
+            return
+        self.decisions.owners[name] = Owner("", owner.generation + 1, *here, owner.suppressed)
+        self.decisions.rows.append(
+            change(row, kind="released", profile=profile, identity=(kind, name), generation=owner.generation)
+        )
 
     def _bind(self, case: Case, state: Any, profile: str, epoch: int, reason: str) -> None:
         assert case.device is not None
@@ -232,9 +351,10 @@ class Resolver:
     def _tell(self, case: Case) -> None:
         self._write_rows(case)
         reading, winner = case.reading, case.winner
-        sets = dict(reading.plain)
+        says_something = reading.type not in ABOUT_A_PROFILE
+        sets = dict(reading.plain) if says_something else {}
         for identity, property_ in reading.usable:
-            if property_ is not None and identity not in case.of_others:
+            if says_something and property_ is not None and identity not in case.of_others:
                 sets[property_] = identity.value
         guest = case.from_ if case.moved == "linked" else None
         self._send(
@@ -250,23 +370,30 @@ class Resolver:
                 sets=sets,
                 ignores=[key for key, _ in reading.refused] + [key for key in reading.taken if key not in sets],
                 guest=guest,
+                releases=self._owned(case) if reading.type == "release" else [],
+                generations=tuple(case.seen) if any(case.seen) else (),
             ),
         )
         if guest is not None:
             source = Source(*case.here, 1)
             self._send(None, Resolved(profile=guest, source=source, at=case.at, ts=reading.ts, guestOf=winner))
 
+    def _owned(self, case: Case) -> list[Identity]:
+        return [identity for (identity, _), seen in zip(case.reading.usable, case.seen, strict=True) if seen >= 0]
+
     def _send(self, reading: Reading | None, resolved: Resolved) -> None:
         self.decisions.messages[resolved.source] = Message(resolved, reading)
 
     def _write_rows(self, case: Case) -> None:
         rows: list[tuple[LedgerKind, str, str, dict[str, Any]]] = []
+        generations = dict(zip((identity for identity, _ in case.reading.usable), case.seen, strict=False))
         if case.fact is not None:
             fact = case.fact
             rows.append(("bound", fact.profile, case.reason, {"state": fact.state, "epoch": fact.epoch}))
         for identity in case.gained:
             hashed = (identity.kind, self.names.identity(identity))
-            rows.append(("claimed", case.winner, case.reason, {"identity": hashed, "generation": GENERATION}))
+            generation = generations[identity]
+            rows.append(("claimed", case.winner, case.reason, {"identity": hashed, "generation": generation}))
         for identity in case.of_others:
             hashed = (identity.kind, self.names.identity(identity))
             rows.append(("refused", case.winner, "owned_by_another", {"identity": hashed}))
@@ -276,7 +403,7 @@ class Resolver:
             rows.append(("refused", case.winner, reason, {"identity": (kind, "")}))
         for key, reason in case.reading.refused:
             rows.append(("refused", case.winner, reason, {"key": key[:120]}))
-        for index, (kind_of_row, profile, reason, more) in enumerate(rows):
+        for index, (kind_of_row, profile, reason, more) in enumerate(rows, len(case.suppressed)):
             row = LedgerRow(
                 kind=kind_of_row, position=case.here, index=index, ts=case.reading.ts, at=case.at,
                 profile=profile, reason=reason, device=case.device, **more,

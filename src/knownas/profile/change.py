@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from knownas.nouns import Profile, Timestamp
-from knownas.profile.view import facts_about, values, view
+from knownas.profile.view import facts_about, test_mark, values, view
 
 MESSAGE_BYTES = 900_000
 """A message above this would be refused by a broker with Kafka's default limit of 1 MiB; it is told shorter."""
@@ -25,24 +25,27 @@ class Before(NamedTuple):
     facts: dict[str, Any]
     properties: dict[str, Any]
     counts: dict[str, int]
+    test: str | None
 
 
 def before(profile: Profile, with_counts: bool) -> Before:
     """Remember a profile before a record changes it."""
     counts = {name: count.count for name, count in profile.events.items()} if with_counts else {}
     facts, properties = (facts_about(profile), values(profile)) if profile.version else ({}, {})
-    return Before(profile.changed, facts, properties, counts)
+    return Before(profile.changed, facts, properties, counts, test_mark(profile) if profile.version else None)
 
 
-def message(then: Before, profile: Profile, ts: Timestamp, with_counts: bool) -> bytes:
-    """One message for everything that changed since `then`."""
+def message(then: Before, profile: Profile, ts: Timestamp, at: int, with_counts: bool) -> bytes:
+    """One message for everything that changed since `then`; ages are those of the last changing record's time `at`."""
     facts, properties = facts_about(profile), values(profile)
     changed = {
-        field: {"from": then.facts.get(field), "to": value}
-        for field, value in facts.items()
-        if then.facts.get(field) != value and (value or then.facts)
+        field: {"from": then.facts.get(field), "to": facts.get(field)}
+        for field in [*facts, *(field for field in then.facts if field not in facts)]
+        if then.facts.get(field) != facts.get(field) and (facts.get(field) or then.facts)
     }
     changed |= _differences("properties", then.properties, properties)
+    if test_mark(profile) != (then.test or "No"):
+        changed["system.ct_is_test_user"] = {"from": then.test, "to": test_mark(profile)}
     if with_counts:
         changed |= _differences("events", then.counts, {name: c.count for name, c in profile.events.items()})
     told: dict[str, Any] = {"id": profile.id, "since": then.changed, "version": profile.version, "type": profile.type}
@@ -53,7 +56,7 @@ def message(then: Before, profile: Profile, ts: Timestamp, with_counts: bool) ->
         "ts": ts,
         "changed": changed,
         "links": [guest for guest in profile.guests if guest not in known],
-        "profile": view(profile, facts, properties),
+        "profile": view(profile, at, facts, properties),
     }
     encoded = orjson.dumps(told)
     return encoded if len(encoded) <= MESSAGE_BYTES else _shortened(told, facts)

@@ -1,14 +1,16 @@
 """Fold a chunk of resolved records into profiles, timelines and changes. Pure.
 
 The rules, in words. A message at or below the watermark of its source partition is a repeat and is skipped. Every
-other one raises its profile's version. An event counts, with the least and the greatest `ts`; a login, an update or
-a link changes who the profile is; then the type follows. What was decided about identity comes with the message:
-the fold decides nothing of it. A profile that a record names directly must exist, else the record is rejected.
+other one raises its profile's version. An event counts, with the least and the greatest `ts` and on its day; a record
+tells the times, the place and the channel (`time`, `context`); a login, an update, an opt-out or a link changes who the
+profile is; then the type follows. A test record marks the profile and does nothing else. What was decided about
+identity comes with the message: the fold decides nothing of it. A profile that a record names directly must exist, else
+the record is rejected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -20,18 +22,26 @@ from knownas.nouns import (
     Count,
     Entry,
     Identity,
+    LedgerKind,
     LedgerRow,
     Position,
     Profile,
     Rejection,
+    Resolved,
     Source,
-    Timestamp,
+    Task,
 )
+from knownas.profile import context, subscriptions
 from knownas.profile.change import Before, before, message
+from knownas.profile.parting import SECOND_STAGE, Consequences, Parting
 from knownas.profile.properties import change
+from knownas.profile.time import Calendar, count_day, see, visit
 from knownas.profile.types import PURCHASE, reachable, type_of
 from knownas.profile.view import values
+from knownas.records.control import Control
+from knownas.records.origin import Origin
 
+TEST: Final = "test"
 CUSTOM_PROPERTIES: Final = 256
 EVENT_NAMES: Final = 512
 DEFAULT_FIELDS: Final = frozenset({
@@ -55,6 +65,8 @@ class Carried(msgspec.Struct, frozen=True):
     evtData: msgspec.Raw = _NO_DATA
     profileData: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
+    test: bool | None = None
+    subscriptions: dict[str, dict[str, bool]] | None = None
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -71,6 +83,9 @@ class Arrived(msgspec.Struct, frozen=True):
     ignores: list[str] = []
     guest: str | None = None
     guestOf: str | None = None
+    releases: list[Identity] = []
+    task: Task | None = None
+    days: int = 0
 
 
 read: Final = msgspec.json.Decoder(Arrived).decode
@@ -86,6 +101,21 @@ class Overflow(NamedTuple):
     text: str
 
 
+NOTHING_PARTS: Final = Parting()
+
+
+class FoldRules(NamedTuple):
+    """What a deployment decides: the days of which time zone are counted, the region of phone numbers without a
+    country code, whether every counted event is published."""
+
+    calendar: Calendar = Calendar()
+    region: str | None = None
+    publish_counts: bool = False
+
+
+USUAL: Final = FoldRules()
+
+
 class Folded(NamedTuple):
     """What a chunk comes to: everything the commit writes and everything that is to be published."""
 
@@ -94,10 +124,13 @@ class Folded(NamedTuple):
     watermarks: dict[str, tuple[int, int]]
     counters: dict[str, int]
     overflow: list[Overflow]
-    changes: list[tuple[str, bytes]]
+    changes: list[tuple[str, bytes | None]]
     rows: list[LedgerRow]
     rejections: list[Rejection]
     repeats: int
+    controls: Sequence[tuple[Control, Origin]] = ()
+    told: Sequence[Resolved] = ()
+    parting: Parting = NOTHING_PARTS
 
 
 def encode_more(identity: Identity) -> str:
@@ -117,21 +150,25 @@ class Fold:
         profiles: dict[str, Profile],
         watermarks: dict[str, tuple[int, int]],
         devices_beyond: Iterable[tuple[str, str]] = (),
-        publish_counts: bool = False,
+        rules: FoldRules = USUAL,
+        shard: int = 0,
     ) -> None:
-        self._known = profiles
+        self._known, self._shard = profiles, shard
         self._watermarks = dict(watermarks)
         self._beyond = set(devices_beyond)
-        self._publish_counts = publish_counts
+        self._rules, self._publish_counts = rules, rules.publish_counts
+        self._day = rules.calendar.day
         self._touched: dict[str, Profile] = {}
         self._timelines: dict[str, list[Entry]] = {}
         self._counters: dict[str, int] = {}
         self._overflow: list[Overflow] = []
         self._then: dict[str, Before] = {}
-        self._dirty: dict[str, Timestamp] = {}
+        self._dirty: dict[str, Arrived] = {}  # the last changing record of profiles that are not told yet
         self._changes: dict[str, bytes] = {}
         self._rows: list[LedgerRow] = []
         self._rejections: list[Rejection] = []
+        self._controls: list[tuple[Control, Origin]] = []
+        self._told: list[Resolved] = []
         self._repeats = 0
         self._refused = 0  # parts of the record at hand
 
@@ -149,10 +186,12 @@ class Fold:
             self._rows,
             self._rejections,
             self._repeats,
+            self._controls,
+            self._told,
         )
 
-    def add(self, arrived: Arrived, raw: bytes) -> None:
-        """Fold one message; `raw` are its bytes, needed only where the record is rejected."""
+    def add(self, arrived: Arrived, raw: bytes, offset: int = 0) -> None:
+        """Fold one message, at this offset of its shard; `raw` are its bytes, for where the record is rejected."""
         source = arrived.source
         partition = f"{source.topic}/{source.partition}"
         at = (source.offset, source.index)
@@ -164,13 +203,16 @@ class Fold:
         profile_id, record = arrived.profile, arrived.record
         profile = self._touched.get(profile_id) or self._known.get(profile_id)
         if profile is None:
-            if record is not None and record.profile is not None:
-                self._reject(arrived, raw)
+            if record is not None and (record.profile is not None or record.type == TEST):
+                self._rejections.append(unknown_profile(arrived, raw))
                 return
             profile = Profile(
                 format=FORMAT, id=profile_id, first_seen=arrived.ts, last_seen=arrived.ts,
                 identities=[], devices=[], guests=[], properties={}, events={}, tokens={},
             )  # fmt: skip
+        elif profile.gone:
+            self._turn_away(arrived, raw, offset)
+            return
         self._touched[profile_id] = profile
         if self._only_counts(profile, arrived):
             if profile_id in self._dirty:
@@ -188,6 +230,8 @@ class Fold:
             and record is not None
             and record.profileData is None
             and (record.context is None or "pushToken" not in record.context)
+            and record.subscriptions is None
+            and record.test is None
             and arrived.binds is None
             and not arrived.claims
             and not arrived.sets
@@ -202,26 +246,41 @@ class Fold:
         if profile.id not in self._then:
             self._then[profile.id] = before(profile, self._publish_counts)
         mark_before = self._mark(profile, arrived)
-        kind_before = _kind(profile)
-        events_before = _events_total(profile) if arrived.guestOf else 0
+        kind_before = kind_of(profile)
+        events_before = events_total(profile) if arrived.guestOf else 0
         profile.version += 1
-        self._identify(profile, arrived)
-        self._set_properties(profile, arrived)
-        self._set_token(profile, arrived)
-        if arrived.record is not None:
-            self._count(profile, arrived)
+        if arrived.record is not None and arrived.record.type == TEST:
+            self._mark_test(profile, arrived)
+        else:
+            self._apply(profile, arrived)
         profile.type = type_of(profile, reachable(profile))
         if arrived.guestOf is not None and profile.guest_of is None:
             profile.guest_of = arrived.guestOf
             self._tally("links", 1)
             self._tally("gray", events_before)
-        kind = _kind(profile)
+        kind = kind_of(profile)
         if kind != kind_before:
             self._tally(kind_before, -1)
             self._tally(kind, 1)
         if self._mark(profile, arrived) != mark_before:
             profile.changed = profile.version
-            self._dirty[profile.id] = arrived.ts
+            self._dirty[profile.id] = arrived
+
+    def _apply(self, profile: Profile, arrived: Arrived) -> None:
+        self._identify(profile, arrived)
+        self._set_properties(profile, arrived)
+        record = arrived.record
+        if record is not None:
+            self._set_token(profile, record)
+            self._count(profile, arrived)
+
+    def _mark_test(self, profile: Profile, arrived: Arrived) -> None:
+        record = arrived.record
+        assert record is not None
+        if arrived.ts >= profile.test_ts:
+            profile.test, profile.test_ts = record.test is True, arrived.ts
+        self._write_row(arrived, "tested", "test" if record.test else "not_test")
+        self._list(profile, arrived, TEST)
 
     def _mark(self, profile: Profile, arrived: Arrived) -> tuple[Any, ...]:
         """What a change is recognized by. Lists only grow; properties are looked at where the record may set any, as
@@ -236,8 +295,10 @@ class Fold:
             len(profile.devices) + profile.devices_more,
             len(profile.guests) + profile.guests_more,
             profile.guest_of,
+            profile.test,
+            subscriptions.opted_out(profile),
             msgspec.msgpack.encode(values(profile)) if sets else b"",
-            _events_total(profile) if self._publish_counts else 0,
+            events_total(profile) if self._publish_counts else 0,
         )
 
     def _identify(self, profile: Profile, arrived: Arrived) -> None:
@@ -283,9 +344,8 @@ class Fold:
             return False
         return sum(name not in DEFAULT_FIELDS for name in profile.properties) >= CUSTOM_PROPERTIES
 
-    def _set_token(self, profile: Profile, arrived: Arrived) -> None:
-        record = arrived.record
-        if record is None or record.context is None or record.device is None or "pushToken" not in record.context:
+    def _set_token(self, profile: Profile, record: Carried) -> None:
+        if record.context is None or record.device is None or "pushToken" not in record.context:
             return
         token = record.context["pushToken"]
         if token is None:
@@ -296,17 +356,26 @@ class Fold:
     def _count(self, profile: Profile, arrived: Arrived) -> None:
         record = arrived.record
         assert record is not None
-        ts, name, source = arrived.ts, record.evtName, arrived.source
-        profile.first_seen = min(profile.first_seen, ts)
-        profile.last_seen = max(profile.last_seen, ts)
-        data = None
+        ts, name = arrived.ts, record.evtName
+        see(profile, ts)
+        if record.device is not None:
+            visit(profile, ts)
+        if record.context is not None:
+            self._refuse_all(arrived, context.note(profile, record.context, ts))
+        if record.subscriptions is not None:
+            self._refuse_all(arrived, subscriptions.note(profile, record.subscriptions, ts, self._rules.region))
         if record.type == "event" and name is not None:
             given = bytes(record.evtData)
-            data = None if given == b"null" else given
+            self._list(profile, arrived, "event", name, None if given == b"null" else given)
             self._count_event(profile, arrived, name)
         else:
-            name = None
-        entry = Entry(FORMAT, ts, record.type, name, data, source.topic, source.partition, source.offset)
+            self._list(profile, arrived, record.type)
+
+    def _list(
+        self, profile: Profile, arrived: Arrived, kind: str, name: str | None = None, data: bytes | None = None
+    ) -> None:
+        source = arrived.source
+        entry = Entry(FORMAT, arrived.ts, kind, name, data, source.topic, source.partition, source.offset)
         self._timelines.setdefault(profile.id, []).append(entry)
 
     def _count_event(self, profile: Profile, arrived: Arrived, name: str) -> None:
@@ -314,10 +383,13 @@ class Fold:
         count = profile.events.get(name)
         if count is not None:
             count.count += 1
-            count.first = min(count.first, ts)
-            count.last = max(count.last, ts)
+            if ts > count.last:
+                count.last = ts
+            elif ts < count.first:
+                count.first = ts
+            count_day(count.days, self._day(ts))
         elif len(profile.events) < EVENT_NAMES or name == PURCHASE:
-            profile.events[name] = Count(1, ts, ts)
+            profile.events[name] = Count(1, ts, ts, [self._day(ts), 1])
         else:
             self._refuse(arrived, "too_many_event_names", name)
             return
@@ -325,50 +397,72 @@ class Fold:
             self._tally("gray", 1)
 
     def _render(self, profile_id: str) -> None:
-        ts = self._dirty.pop(profile_id)
-        profile = self._touched[profile_id]
-        self._changes[profile_id] = message(self._then[profile_id], profile, ts, self._publish_counts)
+        last, profile = self._dirty.pop(profile_id), self._touched[profile_id]
+        then = self._then[profile_id]
+        self._changes[profile_id] = message(then, profile, last.ts, last.at, self._publish_counts)
 
     def _tally(self, counter: str, amount: int) -> None:
         if counter and amount:
             self._counters[counter] = self._counters.get(counter, 0) + amount
 
+    def _refuse_all(self, arrived: Arrived, refused: Iterable[tuple[str, str]]) -> None:
+        for key, reason in refused:
+            self._refuse(arrived, reason, key)
+
     def _refuse(self, arrived: Arrived, reason: str, key: str) -> None:
-        source = arrived.source
+        self._write_row(arrived, "refused", reason, self._refused, key[:120])
+        self._refused += 1
+
+    def _write_row(
+        self, arrived: Arrived, kind: LedgerKind, reason: str, number: int = 0, key: str | None = None
+    ) -> None:
         self._rows.append(
             LedgerRow(
-                kind="refused",
-                position=Position(source.topic, source.partition, source.offset),
-                index=_SECOND_STAGE + self._refused,
+                kind=kind,
+                position=Position(*arrived.source[:3]),
+                index=SECOND_STAGE + number,
                 ts=arrived.ts,
                 at=arrived.at,
                 profile=arrived.profile,
                 reason=reason,
-                key=key[:120],
+                key=key,
             )
         )
-        self._refused += 1
 
-    def _reject(self, arrived: Arrived, raw: bytes) -> None:
-        source = arrived.source
-        position = Position(source.topic, source.partition, source.offset)
-        detail = f"no profile has the id {arrived.profile}"
-        value = bytes(_read_original(raw)["record"])
-        self._rejections.append(
-            Rejection(position=position, reason="unknown_profile", detail=detail, key=None, value=value)
-        )
-
-
-_SECOND_STAGE: Final = 1000
-"""Ledger rows of stage 2 are numbered from here, apart from those stage 1 wrote for the same record."""
+    def _turn_away(self, arrived: Arrived, raw: bytes, offset: int) -> None:
+        """A message for a profile that is deleted: its record is rejected, what it brought along is let go again."""
+        follows = Consequences(arrived, self._shard, offset)
+        follows.turn_away()
+        self._controls += follows.controls
+        self._told += follows.told
+        if arrived.record is not None:
+            self._rejections.append(deleted(arrived, raw))
 
 
-def _kind(profile: Profile) -> str:
-    """The counter a profile is counted under: its type, or `orphans`; none before its first record."""
-    if not profile.version:
+def unknown_profile(arrived: Arrived, raw: bytes) -> Rejection:
+    """The record names a profile that does not exist."""
+    return rejection(arrived, raw, "unknown_profile", f"no profile has the id {arrived.profile}")
+
+
+def deleted(arrived: Arrived, raw: bytes) -> Rejection:
+    """The record came to a profile that is deleted."""
+    return rejection(arrived, raw, "deleted", f"the profile {arrived.profile} is deleted")
+
+
+def rejection(arrived: Arrived, raw: bytes, reason: str, detail: str) -> Rejection:
+    """The record that a message carries, as it came, for the `rejected` topic."""
+    position = Position(*arrived.source[:3])
+    value = bytes(_read_original(raw)["record"])
+    return Rejection(position=position, reason=reason, detail=detail, key=None, value=value)
+
+
+def kind_of(profile: Profile) -> str:
+    """The counter a profile is counted under: its type, or `orphans`; none before its first record, or once deleted."""
+    if not profile.version or profile.gone:
         return ""
     return "orphans" if profile.guest_of is not None else profile.type
 
 
-def _events_total(profile: Profile) -> int:
+def events_total(profile: Profile) -> int:
+    """How many events are counted for a profile."""
     return sum(count.count for count in profile.events.values())

@@ -47,8 +47,8 @@ class Named(NamedTuple):
 NOTHING = Named()
 
 
-def name(record: Record, rules: IdentityRules) -> Named | None:
-    """Read a record's identities. None: one of them is neither a string nor a number."""
+def name(record: Record, rules: IdentityRules, at: int) -> Named | None:
+    """Read the identities of a record of that Kafka time. None: one of them is neither a string nor a number."""
     if not record.identities and not record.profileData:
         return NOTHING
     found: dict[Identity, str | None] = {}
@@ -60,7 +60,7 @@ def name(record: Record, rules: IdentityRules) -> Named | None:
             return None
         field = PROPERTY_OF_KIND.get(kind)
         if kind not in rules.kinds:
-            refusal = refusal_of_property(field or kind, value)
+            refusal = refusal_of_property(field or kind, value, at)
             if refusal is None:
                 plain.append((field or kind, value))
             else:

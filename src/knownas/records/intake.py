@@ -20,8 +20,15 @@ from knownas.records.values import NESTING, holds_huge_number, is_junk, longer_t
 RECORD_BYTES: Final = 64 * 1024
 KEYS: Final = 256
 DEVICE_CHARACTERS: Final = 128
+ID_CHARACTERS: Final = 128
+SUBSCRIBED: Final = ("email", "phone")
+"""The kinds of addresses that one can opt out of one by one."""
+
 EVENT_NAME_BYTES: Final = 512
 AHEAD_SECONDS: Final = 24 * 3600
+
+LOOKING: Final = frozenset({"demerge", "delete", "release", "test"})
+"""Records about a profile as a whole: they only ask whose an identity or a device is, and carry no properties."""
 
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.?)*"?', re.DOTALL)
 _BRACKET: Final = re.compile(rb"[\[\]{}]")
@@ -74,12 +81,14 @@ def take_in(value: bytes | None, at: int, rules: IdentityRules, beside_bytes: in
     ts = _time(record.ts, at)
     if isinstance(ts, Flaw):
         return ts
+    if record.type in LOOKING:
+        record = msgspec.structs.replace(record, profileData=None)
     if record.identities is None and record.profileData is None:
         return Intake(record, raw, ts, NOTHING, ())
-    named = name(record, rules)
+    named = name(record, rules, at)
     if named is None:
         return Flaw("bad_identity", "the values of `identities` are strings or numbers")
-    return Intake(record, raw, ts, named, _refused(record.profileData, named))
+    return Intake(record, raw, ts, named, _refused(record.profileData, named, at))
 
 
 def _decoded(value: bytes | None) -> tuple[Record, bytes] | Flaw:
@@ -111,10 +120,10 @@ def _depth(value: bytes) -> int:
     return deepest
 
 
-def _refused(properties: dict[str, Any] | None, named: Named) -> tuple[Unusable, ...]:
+def _refused(properties: dict[str, Any] | None, named: Named, at: int) -> tuple[Unusable, ...]:
     if not properties:
         return ()
-    found = ((key, refusal_of_property(key, value)) for key, value in properties.items() if key not in named.taken)
+    found = ((key, refusal_of_property(key, value, at)) for key, value in properties.items() if key not in named.taken)
     return tuple(Unusable(key, reason) for key, reason in found if reason)
 
 
@@ -174,6 +183,8 @@ def _time(ts: Timestamp | None, at: int) -> Timestamp | Flaw:
 
 def _flaw_of_address(record: Record) -> Flaw | None:
     device = record.device
+    if record.id is not None and not 0 < len(record.id) <= ID_CHARACTERS:
+        return Flaw("bad_field", f"an `id` of {len(record.id)} characters; 1 to {ID_CHARACTERS} are allowed")
     if record.profile is not None:
         if device is not None or record.identities:
             return Flaw("conflicting_address", "`profile` stands beside `device` or `identities`")
@@ -194,7 +205,18 @@ def _flaw_of_content(record: Record) -> Flaw | None:
             return Flaw("too_many_keys", f"{field} has {len(data)} keys; at most {KEYS} are allowed")
         if holds_huge_number(data):
             return Flaw("number_out_of_range", f"in {field}")
+    if record.subscriptions is not None and (flaw := _flaw_of_subscriptions(record.subscriptions)) is not None:
+        return flaw
     return Flaw("number_out_of_range", "in ts") if holds_huge_number(record.ts) else None
+
+
+def _flaw_of_subscriptions(channels: dict[str, dict[str, bool]]) -> Flaw | None:
+    for channel, addresses in channels.items():
+        if channel not in SUBSCRIBED:
+            return Flaw("bad_field", f"subscriptions of {channel[:40]!r}; there are {' and '.join(SUBSCRIBED)}")
+        if len(addresses) > KEYS:
+            return Flaw("too_many_keys", f"{len(addresses)} addresses of one kind; at most {KEYS} are allowed")
+    return None
 
 
 def _check_event(record: Record) -> Flaw | None:
@@ -213,8 +235,22 @@ def _check_nothing(_: Record) -> Flaw | None:
     return None
 
 
-def _not_yet(record: Record) -> Flaw | None:
-    return Flaw("unsupported_type", f"{record.type} is kept here; resend it when this version acts on it")
+def _check_one_address(record: Record) -> Flaw | None:
+    if record.device is not None and record.identities:
+        return Flaw("conflicting_address", f"a {record.type} names a device or identities, not both")
+    return None
+
+
+def _check_release(record: Record) -> Flaw | None:
+    if not record.identities:
+        return Flaw("no_identity", "a release needs the `identities` that are to leave their profile")
+    return _check_one_address(record)
+
+
+def _check_test(record: Record) -> Flaw | None:
+    if record.test is None:
+        return Flaw("bad_field", "a test record needs `test`, true or false")
+    return _check_one_address(record)
 
 
 _CHECKS: Final[dict[str, Callable[[Record], Flaw | None]]] = {
@@ -222,8 +258,8 @@ _CHECKS: Final[dict[str, Callable[[Record], Flaw | None]]] = {
     "login": _check_device,
     "profile": _check_nothing,
     "logout": _check_device,
-    "demerge": _not_yet,
-    "delete": _not_yet,
-    "release": _not_yet,
-    "test": _not_yet,
+    "demerge": _check_one_address,
+    "delete": _check_one_address,
+    "release": _check_release,
+    "test": _check_test,
 }

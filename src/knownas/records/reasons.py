@@ -15,7 +15,7 @@ REJECTIONS: Final = {
     "bad_field": "A field has the wrong type.",
     "number_out_of_range": "A number does not fit into 64 bits.",
     "unknown_type": "The field `type` is missing or names no known type of record.",
-    "unsupported_type": "This version does not act on records of this type yet.",
+    "unsupported_type": "An earlier version did not act on records of this type; sent again, it counts.",
     "missing_device": "A record of this type needs a device.",
     "bad_device": "The device is empty, longer than 128 characters, or a placeholder like `null`.",
     "bad_ts": "The field `ts` is negative.",

@@ -10,6 +10,8 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
+from knownas.profile import birthday
+
 KEY_BYTES: Final = 120
 TEXT_BYTES: Final = 512
 LIST_ITEMS: Final = 100
@@ -59,8 +61,26 @@ def holds_huge_number(value: Any) -> bool:
     return not _HARMLESS.issuperset(map(type, items)) and any(map(holds_huge_number, items))
 
 
-def refusal_of_property(key: str, value: Any) -> str | None:
-    """The refusal reason for a property that cannot be stored under this key, or None."""
+def refusal_of_property(key: str, value: Any, at: int) -> str | None:
+    """The refusal reason for a property that cannot be stored under this key, or None; `at` is the record's Kafka time
+    in milliseconds."""
+    refusal = _refusal_of_shape(key, value)
+    if refusal is None and key in birthday.FIELDS:
+        return _refusal_of_birthday(value, at)
+    return refusal
+
+
+def _refusal_of_birthday(value: Any, at: int) -> str | None:
+    operator, operand = "$set", value
+    if type(value) is dict:
+        ((operator, operand),) = value.items()
+    if operator == "$delete" or (operator in ("$set", "$setOnce") and operand is None):
+        return None
+    born = birthday.parse(operand) if operator in ("$set", "$setOnce") else None
+    return None if born is not None and birthday.is_possible(born, at) else "bad_birthday"
+
+
+def _refusal_of_shape(key: str, value: Any) -> str | None:
     if key in SYSTEM_PROPERTIES:
         return "system_property"
     if not key or longer_than(key, KEY_BYTES):

@@ -38,19 +38,25 @@ class Hold:
 class SourceHold(Hold):
     """A hold on a partition of `events` or `updates`.
 
-    `origins` are the watermarks of re-homed records as of `done`; `outcomes` are what an earlier run decided for
-    records that may come again.
+    `origins` are the watermarks of records from elsewhere and `time` the partition's time in milliseconds, both as of
+    `done`; `outcomes` are what an earlier run decided for records that may come again; `days` are those of which the
+    store has marks of producers' ids.
     """
 
     origins: dict[str, int] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
+    time: int = 0
+    days: tuple[int, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
 class ShardHold(Hold):
     """A hold on a shard. `profiles` is a cache, the most recently used last; `published` counts outbox elements that
-    are acknowledged and not yet trimmed."""
+    are acknowledged and not yet trimmed; `indexed` says whether the store keeps the shard's idle guests in order;
+    `tick` is set while the shard is due a look at the clock: after how many days idle guests go."""
 
     watermarks: dict[str, tuple[int, int]] = field(default_factory=dict)
     profiles: OrderedDict[str, Profile] = field(default_factory=OrderedDict)
     published: int = 0
+    indexed: bool = False
+    tick: int | None = None

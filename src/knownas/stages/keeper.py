@@ -20,6 +20,7 @@ from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.patience import Patience
 from knownas.stages.ports import Gap, Log, Outlet, Partition, ShardStore, SourceStore, no_gap
 from knownas.stages.publish import Publishers
+from knownas.stages.ticks import due_tick
 from knownas.topics import Layout
 
 FINISH_SECONDS: Final = 3.0
@@ -43,8 +44,11 @@ class Keeper:
         group: str,
         idle_check_seconds: float,
         gap: Gap = no_gap,
+        tick_seconds: float = 60.0,
+        idle_guest_days: int = 0,
     ) -> None:
         self._sources, self._shards, self._publishers = sources, shards, publishers
+        self._tick_seconds, self._idle_guest_days = tick_seconds, idle_guest_days
         self._log, self._layout, self._group, self._interval = log, layout, group, idle_check_seconds
         self._gap = gap
         self._holds: dict[Partition, Hold] = {}
@@ -186,10 +190,22 @@ class Keeper:
             await self.retake(lost)
 
     async def look_after(self) -> None:
-        """Every few seconds: store what is done, trim what is published, see whether idle holds still hold."""
+        """Every few seconds: store what is done, trim what is published, see whether idle holds still hold. Now and
+        then every shard is due a tick: its next commit carries it, or the next look if it is idle."""
+        clock = asyncio.get_running_loop().time
+        next_tick = clock() + self._tick_seconds
         while True:
             await asyncio.sleep(self._interval)
+            if clock() >= next_tick:
+                self.tick()
+                next_tick = clock() + self._tick_seconds
             await self.look_once()
+
+    def tick(self) -> None:
+        """Every shard held is due a look at the clock."""
+        for hold in self.holds:
+            if isinstance(hold, ShardHold):
+                hold.tick = self._idle_guest_days
 
     async def look_once(self) -> None:
         """One look at every hold that is not busy."""
@@ -212,21 +228,28 @@ class Keeper:
             await _ask(behind, self._sources.advance)
             await self._gap("keeper.advanced")
         await _ask([hold for hold in sources if hold not in behind], self._sources.held)
-        if untrimmed := [hold for hold in shards if hold.published]:
+        if untrimmed := [hold for hold in shards if hold.published or hold.tick is not None]:
             await self._gap("keeper.trimming")
             await _ask(untrimmed, self._trim)
             await self._gap("keeper.trimmed")
         await _ask([hold for hold in shards if hold not in untrimmed], self._shards.held)
 
     async def _trim(self, holds: Sequence[ShardHold]) -> list[bool]:
-        """Trim what is published. A trim moves no position, so where its answer is lost nothing tells whether it was
-        carried out; a second one could trim what is not published yet. Such shards are taken anew."""
+        """Trim what is published, send the ticks that are due. This moves no position, so where its answer is lost
+        nothing tells whether it was carried out; a second time it could trim what is not published yet. Such shards are
+        taken anew."""
+        ticks = [due_tick(hold, hold.position) for hold in holds]
         try:
-            return await self._shards.trim(holds)
+            accepted = await self._shards.trim(list(zip(holds, ticks, strict=True)))
         except WorldFault:
             for hold in holds:
                 hold.drop()
             raise
+        for hold, tick, ok in zip(holds, ticks, accepted, strict=True):
+            if ok and tick:
+                hold.tick = None
+                self._publishers.offer(hold, tick)
+        return accepted
 
     def _short(self, tp: Partition) -> Partition:
         return self._layout.short(tp[0]), tp[1]

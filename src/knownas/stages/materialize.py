@@ -3,34 +3,73 @@
 Load the profiles that are not in the cache; fold; commit profiles, timelines, watermarks, outbox and position in one
 script a shard; hand the outbox to the shard's publisher. A crash before the commit repeats the chunk from the same
 state; after it, the successor publishes what the outbox still holds.
+
+A message about leaving is folded and committed alone: chunks are cut around them into pieces, and the pieces of a poll
+go through the stage in waves, the first of each chunk, then the second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any, Final
 
-from knownas.nouns import CHANGED, LEDGER, REJECTED, Profile
-from knownas.profile.fold import Arrived, Fold, Folded, read
+import msgspec
+
+from knownas.nouns import CHANGED, LEDGER, REJECTED, RESOLVED, Names, Profile, shard_of
+from knownas.profile.fold import USUAL, Arrived, Fold, Folded, FoldRules, read
+from knownas.profile.leaving import Found, Place, is_alone, part, wanted
+from knownas.profile.parting import Listed
+from knownas.records.control import write
 from knownas.stages.hold import ShardHold
 from knownas.stages.patience import Patience
 from knownas.stages.poll import carry
 from knownas.stages.ports import Chunk, Element, Gap, Meter, Outgoing, Refusal, ShardStore, Shares, no_gap
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import ledger_message, rejected
+from knownas.stages.ticks import due_tick
 from knownas.topics import Layout
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+Told = tuple[Arrived, bytes, int]
+"""A message of a shard, with its bytes and its offset."""
 
 
 class Work:
-    """One chunk of a shard on its way through the stage."""
+    """A piece of a shard's chunk on its way through the stage."""
 
-    def __init__(self, chunk: Chunk) -> None:
-        self.hold: ShardHold = chunk.hold
-        self.next_offset = chunk.next_offset
-        self.arrived: list[tuple[Arrived, bytes]] = [
-            (read(record.value), record.value) for record in chunk.records if record.offset >= self.hold.position
-        ]
+    def __init__(self, hold: ShardHold, messages: list[Told], next_offset: int) -> None:
+        self.hold, self.messages, self.next_offset = hold, messages, next_offset
+        self.is_alone = is_alone(messages[0][0])
         self.folded: Folded
         self.outgoing: Element
+        self.tick: Element
+
+
+def pieces(chunk: Chunk) -> list[Work]:
+    """A chunk as it is folded: whole, but for messages that are folded alone."""
+    hold: ShardHold = chunk.hold
+    records = [record for record in chunk.records if record.offset >= hold.position]
+    messages: list[Told] = [(read(record.value), record.value, record.offset) for record in records]
+    works, start = [], 0
+    for place in [place for place, message in enumerate(messages) if is_alone(message[0])]:
+        arrived, raw, offset = messages[place]
+        if start < place:
+            works.append(Work(hold, messages[start:place], offset))
+        works.append(Work(hold, [(_timed(arrived, records[place]), raw, offset)], offset + 1))
+        start = place + 1
+    if start < len(messages):
+        works.append(Work(hold, messages[start:], chunk.next_offset))
+    return works
+
+
+def _timed(arrived: Arrived, record: Any) -> Arrived:
+    """The time of a tick is when it came."""
+    if arrived.task != "tick":
+        return arrived
+    return msgspec.structs.replace(arrived, at=record.timestamp, ts=record.timestamp / 1000)
 
 
 class Materialize:
@@ -41,23 +80,26 @@ class Materialize:
         store: ShardStore,
         publishers: Publishers,
         layout: Layout,
+        names: Names,
         meter: Meter,
         refused: Refusal,
         cached_profiles: int,
-        publish_counts: bool = False,
+        rules: FoldRules = USUAL,
         gap: Gap = no_gap,
     ) -> None:
-        self._store, self._publishers, self._layout = store, publishers, layout
+        self._store, self._publishers, self._layout, self._names = store, publishers, layout, names
         self._meter, self._refused, self._gap = meter, refused, gap
-        self._cached_profiles, self._publish_counts = cached_profiles, publish_counts
+        self._cached_profiles, self._rules = cached_profiles, rules
         self.patience = Patience("materialize")
 
     async def poll(self, chunks: Sequence[Chunk]) -> None:
         """Take all chunks of one poll through the stage; returns when everything is committed or nothing is ours."""
-        works = [work for chunk in chunks if chunk.hold.alive and (work := Work(chunk)).arrived]
-        for work in works:
-            await self._publishers.room(work.hold)
-        await carry(works, self._attempt, self.patience, self._refused)
+        for wave in zip_longest(*[pieces(chunk) for chunk in chunks if chunk.hold.alive]):
+            works = [work for work in wave if work is not None and work.hold.alive]
+            for work in works:
+                await self._publishers.room(work.hold)
+            if works:
+                await carry(works, self._attempt, self.patience, self._refused)
 
     async def _attempt(self, works: list[Work]) -> None:
         try:
@@ -76,7 +118,7 @@ class Materialize:
     async def _load(self, works: list[Work]) -> list[Work]:
         shares = []
         for work in works:
-            cache, named = work.hold.profiles, dict.fromkeys(arrived.profile for arrived, _ in work.arrived)
+            cache, named = work.hold.profiles, dict.fromkeys(arrived.profile for arrived, _, _ in work.messages)
             shares.append(Shares(work.hold, [profile for profile in named if profile not in cache]))
         loaded = await self._store.load(shares)
         for work, profiles in zip(works, loaded, strict=True):
@@ -89,12 +131,14 @@ class Materialize:
     async def _fold_and_commit(self, works: list[Work]) -> list[Work]:
         beyond = await self._devices_beyond(works)
         for work in works:
-            hold = work.hold
-            fold = Fold(hold.profiles, hold.watermarks, beyond, self._publish_counts)
-            for arrived, raw in work.arrived:
-                fold.add(arrived, raw)
-            work.folded = fold.result()
-            work.outgoing = self._outgoing(work.folded, hold.partition)
+            if work.is_alone:
+                await self._part(work)
+            else:
+                self._fold(work, beyond)
+        works = [work for work in works if work.hold.alive]
+        for work in works:
+            work.tick = due_tick(work.hold, work.next_offset)
+            work.outgoing = self._outgoing(work.folded, work.hold.partition) + work.tick
         accepted = await self._store.commit([(w.hold, w.folded, w.next_offset, w.outgoing) for w in works])
         for work, ok in zip(works, accepted, strict=True):
             if not ok:
@@ -102,15 +146,46 @@ class Materialize:
                 self._lose(work)
         return [work for work in works if work.hold.alive]
 
+    def _fold(self, work: Work, beyond: set[tuple[str, str]]) -> None:
+        hold = work.hold
+        fold = Fold(hold.profiles, hold.watermarks, beyond, self._rules, hold.partition)
+        for arrived, raw, offset in work.messages:
+            fold.add(arrived, raw, offset)
+        work.folded = fold.result()
+
+    async def _part(self, work: Work) -> None:
+        """Fold a message about leaving, with what it needs beside its profile."""
+        hold, (arrived, raw, offset) = work.hold, work.messages[0]
+        profile, found = hold.profiles.get(arrived.profile), Found()
+        asked = wanted(arrived, profile)
+        if asked.listed:
+            found = Found(listed=frozenset(await self._store.listed([(hold, one) for one in asked.listed])))
+        if asked.sweeps:
+            found = Found(leaving=await self._store.leaving(hold, arrived.profile))
+        if asked.idle_before is not None:
+            if not hold.indexed and not await self._store.index(hold):
+                self._lose(work)
+                return
+            found = Found(idle=await self._idle(hold, asked.idle_before))
+        place = Place(hold.partition, offset, hold.watermarks)
+        work.folded = part(arrived, raw, place, profile, found, self._rules)
+
+    async def _idle(self, hold: ShardHold, before: float) -> list[Profile]:
+        ids = await self._store.idle(hold, before)
+        (loaded,) = await self._store.load([Shares(hold, [one for one in ids if one not in hold.profiles])])
+        known = hold.profiles | (loaded or {})
+        return [known[profile] for profile in ids if profile in known]
+
     async def _devices_beyond(self, works: Sequence[Work]) -> set[tuple[str, str]]:
         """For persons with more devices than a profile shows: which of those that bind now they have already."""
         asked = []
         for work in works:
-            for arrived, _ in work.arrived:
+            for arrived, _, _ in work.messages:
                 profile: Profile | None = work.hold.profiles.get(arrived.profile)
                 if arrived.binds is not None and profile is not None and profile.devices_more:
-                    asked.append((work.hold, arrived.profile, arrived.binds))
-        return await self._store.devices_beyond(asked) if asked else set()
+                    asked.append((work.hold, Listed(arrived.profile, "devices", arrived.binds)))
+        found = await self._store.listed(asked) if asked else set()
+        return {(profile, device) for profile, _, device in found}
 
     def _lose(self, work: Work) -> None:
         work.hold.drop()
@@ -119,10 +194,12 @@ class Materialize:
     def _finish(self, work: Work) -> None:
         hold, folded = work.hold, work.folded
         self._remember(hold, folded)
-        self._meter.count("folded", len(work.arrived) - folded.repeats)
+        self._meter.count("folded", len(work.messages) - folded.repeats)
         self._meter.count("repeats", folded.repeats)
         for rejection in folded.rejections:
             self._meter.count("rejected", 1, rejection.reason)
+        if work.tick:
+            hold.tick = None
         if work.outgoing:
             self._publishers.offer(hold, work.outgoing)
 
@@ -144,4 +221,9 @@ class Materialize:
         for rejection in folded.rejections:
             said = rejected(rejection, self._layout)
             out.append(Outgoing(REJECTED, partition, said.key, said.value, said.headers, None))
+        for control, origin in folded.controls:
+            out.append(Outgoing(*write(control, origin, self._layout.partitions, self._names)))
+        for told in folded.told:
+            target = shard_of(told.profile, self._layout.shards)
+            out.append(Outgoing(RESOLVED, target, told.profile.encode(), _encode(told), [], told.at))
         return out

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from knownas.identity.decide import Claim, Known, Plan
+from knownas.identity.plan import Known, Plan
 from knownas.nouns import Identity, Owner, Profile
 from knownas.profile.fold import Folded
+from knownas.profile.parting import Listed
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 
 Partition = tuple[str, int]
@@ -58,11 +59,20 @@ Batches = Mapping[Partition, Iterable[Message]]
 
 
 class Wanted(NamedTuple):
-    """What a chunk of a source partition needs to be decided: devices by hashed name, identities."""
+    """What a chunk of a source partition needs to be decided: devices by hashed name, identities, producers' ids."""
 
     hold: SourceHold
     devices: Collection[str]
     identities: Collection[Identity]
+    marks: Collection[bytes] = ()
+
+
+class Committed(NamedTuple):
+    """What became of the chunks of a poll: whether each hold is still its partition's, and whether the chunks of those
+    that are were written. Where owner rows are to be written it is all chunks or none."""
+
+    held: list[bool]
+    written: bool
 
 
 class Shares(NamedTuple):
@@ -85,16 +95,17 @@ class SourceStore(Protocol):
         """Whether each hold's token and position are what the store has."""
 
     async def load(self, wanted: Sequence[Wanted]) -> list[Known | None]:
-        """The facts of each chunk and the owners of the whole poll, in one round trip."""
+        """The facts and marks of each chunk and the owners of the whole poll, in one round trip."""
 
     async def owners(self, identities: Collection[Identity]) -> dict[Identity, Owner | None]:
         """The owner rows of identities as they are now."""
 
-    async def claim(self, claims: Sequence[Claim]) -> int:
-        """Write the claims of a poll in order, up to the first that does not hold; how many records' were written."""
+    async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> Committed:
+        """Facts, outcomes, marks and the position each chunk starts at, with origins and time as of there.
 
-    async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> list[bool]:
-        """Facts, outcomes and the position each chunk starts at, with the origins as of there."""
+        If any chunk takes or frees an identity: only if every owner row that the poll's decisions rest on is what they
+        found, and every hold holds; then the owner rows with all the rest, in one piece.
+        """
 
     async def advance(self, holds: Sequence[SourceHold]) -> list[bool]:
         """Move positions to what is done, with nothing else to write."""
@@ -115,14 +126,23 @@ class ShardStore(Protocol):
     async def load(self, shares: Sequence[Shares]) -> list[dict[str, Profile] | None]:
         """The profiles that exist, of all chunks of a poll, in one round trip."""
 
-    async def devices_beyond(self, asked: Sequence[tuple[ShardHold, str, str]]) -> set[tuple[str, str]]:
-        """Which of these (profile, device) pairs are in overflow lists."""
+    async def listed(self, asked: Sequence[tuple[ShardHold, Listed]]) -> set[Listed]:
+        """Which of these are in overflow lists."""
+
+    async def leaving(self, hold: ShardHold, profile: str) -> dict[str, list[str]]:
+        """The first `STEP` items of each list that a profile is still to let go of, in order of place and text."""
+
+    async def index(self, hold: ShardHold) -> bool:
+        """Put a shard's idle guests in order, for a commit that says so to follow; False where refused."""
+
+    async def idle(self, hold: ShardHold, before: float) -> list[str]:
+        """The guests whose last record came before then, the longest idle first, at most `IDLE_STEP`."""
 
     async def commit(self, chunks: Sequence[tuple[ShardHold, Folded, int, Element]]) -> list[bool]:
         """Everything of each chunk with the position after it, and what it adds to the outbox."""
 
-    async def trim(self, holds: Sequence[ShardHold]) -> list[bool]:
-        """Let go of published outbox elements, with nothing else to write."""
+    async def trim(self, holds: Sequence[tuple[ShardHold, Element]]) -> list[bool]:
+        """Let go of published outbox elements and add one, if it says anything, with nothing else to write."""
 
     async def has_token(self, hold: ShardHold) -> bool:
         """Whether the shard is still this hold's, wherever its position stands."""

@@ -1,8 +1,11 @@
 """Stage 1: whose is each record? The order of effects of one poll, straight down the page.
 
-Load facts, owners, positions and tokens; decide; claim; commit facts, outcomes and the position the chunk starts at;
+Load facts, owners, positions and tokens; decide; commit claims, facts, outcomes and the position the chunk starts at;
 send the ledger rows and wait; send everything else and wait. The position moves past a chunk with the next chunk's
 commit, or when idle. A crash anywhere repeats the chunk, and the same decisions are made.
+
+Claims and releases are seen by other partitions, so they are committed in one piece with what was decided beside them,
+and only if all of it still holds: nobody ever acts on a claim whose record may yet be decided otherwise.
 """
 
 from __future__ import annotations
@@ -12,17 +15,22 @@ from typing import Any, Final
 
 import msgspec
 
-from knownas.identity.decide import Arrival, Known, Plan, decide
+from knownas.errors import WorldFault
+from knownas.identity.decide import decide
+from knownas.identity.plan import Arrival, Known, Plan
+from knownas.identity.repeats import mark
 from knownas.identity.rules import Owners
 from knownas.nouns import EVENTS, LEDGER, REJECTED, RESOLVED, Identity, LedgerRow, Names, Rejection, murmur2, shard_of
+from knownas.records import control
 from knownas.records.identities import IdentityRules
-from knownas.records.intake import Flaw, take_in
+from knownas.records.intake import Intake, take_in
 from knownas.records.origin import HEADER, Origin, unseal
 from knownas.stages.hold import SourceHold
 from knownas.stages.patience import Patience
 from knownas.stages.poll import carry
 from knownas.stages.ports import (
     Chunk,
+    Committed,
     Gap,
     Message,
     Meter,
@@ -78,11 +86,11 @@ class Places:
 class Work:
     """One chunk on its way through the stage."""
 
-    def __init__(self, chunk: Chunk, arrivals: list[Arrival], devices: set[str], identities: set[Identity]) -> None:
+    def __init__(self, chunk: Chunk, arrivals: list[Arrival], wanted: Wanted) -> None:
         self.hold: SourceHold = chunk.hold
         self.next_offset = chunk.next_offset
         self.arrivals = arrivals
-        self.wanted = Wanted(self.hold, devices, identities)
+        self.wanted = wanted
         self.known: Known
         self.plan: Plan
 
@@ -119,8 +127,6 @@ class Resolve:
     async def _attempt(self, works: list[Work]) -> None:
         works = await self._load(works)
         await self._gap("resolve.loaded")
-        await self._claim(works)
-        await self._gap("resolve.claimed")
         works = await self._commit(works)
         await self._gap("resolve.committed")
         ledger: Outbound = {}
@@ -151,28 +157,38 @@ class Resolve:
             work.decide(owners, self._names)
             owners = work.plan.owners
 
-    async def _claim(self, works: Sequence[Work]) -> None:
-        """Claim in the order of decision. The first claim that another worker was faster with ends it there: all owners
-        are loaded again, and everything is decided again with what is now known."""
-        while claims := [claim for work in works for claim in work.plan.claims]:
-            if await self._store.claim(claims) == len(claims):
-                return
-            self._meter.count("claims_lost")
+    async def _commit(self, works: list[Work]) -> list[Work]:
+        """Commit what was decided. If another worker was faster with a claim, everything is decided again with the
+        owners as they are now."""
+        while works:
+            held, written = await self._store_all(works)
+            for work, ok in zip(works, held, strict=True):
+                if not ok:
+                    self._meter.count("refused_commits")
+                    work.hold.drop()
+            works = [work for work in works if work.hold.alive]
+            if written:
+                break
+            if all(held):
+                self._meter.count("claims_lost")
             await self._gap("resolve.claim_lost")
             identities = {identity for work in works for identity in work.wanted.identities}
-            self._decide(works, await self._store.owners(identities))
+            self._decide(works, await self._store.owners(identities) if identities else {})
+        return works
 
-    async def _commit(self, works: Sequence[Work]) -> list[Work]:
-        accepted = await self._store.commit([(work.hold, work.plan, work.next_offset) for work in works])
-        for work, ok in zip(works, accepted, strict=True):
-            if not ok:
-                self._meter.count("refused_commits")
+    async def _store_all(self, works: Sequence[Work]) -> Committed:
+        """Commit. Where no answer comes nobody knows whether outcomes were stored that a replay must take, so these
+        partitions are taken anew."""
+        try:
+            return await self._store.commit([(work.hold, work.plan, work.next_offset) for work in works])
+        except WorldFault:
+            for work in works:
                 work.hold.drop()
-        return [work for work in works if work.hold.alive]
+            raise
 
     def _finish(self, work: Work) -> None:
         hold, plan = work.hold, work.plan
-        hold.done, hold.origins = work.next_offset, plan.origins
+        hold.done, hold.origins, hold.time = work.next_offset, plan.origins, plan.time
         hold.outcomes = {offset: o for offset, o in hold.outcomes.items() if offset >= work.next_offset}
         self._meter.count("resolved", len(plan.resolved))
         self._meter.count("moved", len(plan.moved))
@@ -189,6 +205,7 @@ class Resolve:
         arrivals: list[Arrival] = []
         devices: set[str] = set()
         identities: set[Identity] = set()
+        marks: set[bytes] = set()
         for record in chunk.records:
             if record.offset < hold.done:
                 continue
@@ -196,26 +213,38 @@ class Resolve:
             arrivals.append(arrival)
             if arrival.home == hold.partition and arrival.device is not None:
                 devices.add(arrival.device)
-            if isinstance(arrival.intake, Flaw):
-                continue
-            identities.update(arrival.intake.named.usable)
-        return Work(chunk, arrivals, devices, identities) if arrivals else None
+            intake = arrival.intake
+            if isinstance(intake, Intake):
+                identities.update(intake.named.usable)
+                if arrival.mark is not None:
+                    marks.add(arrival.mark)
+            elif isinstance(intake, control.Release):
+                identities.add(intake.identity)
+        return Work(chunk, arrivals, Wanted(hold, devices, identities, marks)) if arrivals else None
 
     def _arrival(self, hold: SourceHold, record: Any) -> Arrival:
-        value, at, headers = record.value, max(record.timestamp, 0), record.headers
+        value, at, headers, key = record.value, max(record.timestamp, 0), record.headers, record.key
         origin: Origin | None = None
-        if headers and hold.topic == EVENTS and value is not None:
+        if headers and value is not None:
             for name, sealed in headers:
                 if name != HEADER or sealed is None:
                     continue
-                if (origin := unseal(self._names, sealed, hold.partition, value)) is not None:
+                if (origin := unseal(self._names, sealed, hold.partition, value, hold.topic)) is not None:
                     at, headers = origin.at, [header for header in headers if header[0] != HEADER]
                     break
-        intake = take_in(value, at, self._rules, _size(record.key, headers))
-        device = home = None
-        if not isinstance(intake, Flaw) and intake.record.device is not None:
-            device, home = self._places.device(intake.record.device)
-        return Arrival(record.offset, at, record.key, value, headers, intake, device, home, origin)
+        asked = control.read(value, origin) if origin is not None else None
+        if asked is not None:
+            device, home = self._places.device(asked.device) if isinstance(asked, control.Detach) else (None, None)
+            return Arrival(record.offset, at, key, value, headers, asked, device, home, origin)
+        intake = take_in(value, at, self._rules, _size(key, headers))
+        device = home = seen = None
+        if isinstance(intake, Intake):
+            said = intake.record
+            if said.device is not None:
+                device, home = self._places.device(said.device)
+            if said.id is not None:
+                seen = mark(self._names, (key or b"") if said.device is None else said.device.encode(), said.id)
+        return Arrival(record.offset, at, key, value, headers, intake, device, home, origin, seen)
 
     def _outgoing(self, works: Sequence[Work]) -> Outbound:
         batches: Outbound = {}
@@ -265,6 +294,8 @@ def rejected(rejection: Rejection, layout: Layout) -> Message:
         ("offset", b"%d" % position.offset),
         ("source", (rejection.key or b"")[:LONGEST_KEY]),
     ]
+    if rejection.generations:
+        headers.append(("generations", ",".join(map(str, rejection.generations)).encode()))
     key, value = rejection.key, rejection.value
     if value is not None and len(value) > LONGEST_VALUE:
         headers.append(("truncated", b"%d" % len(value)))
