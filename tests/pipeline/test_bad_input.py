@@ -40,7 +40,7 @@ GARBAGE: list[tuple[bytes | None, str]] = [
     (b'{"type":"login","device":"d","identities":{"email":["a@x.ie"]}}', "bad_identity"),
     (b'{"type":"event","profile":"nobody-has-this-id","evtName":"A"}', "unknown_profile"),
     (b'{"type":"event","profile":"p","device":"d","evtName":"A"}', "conflicting_address"),
-    (b'{"type":"delete","device":"d"}', "unsupported_type"),
+    (b'{"type":"delete","device":"d"}', "nobody_owns"),
 ]
 
 
