@@ -78,7 +78,7 @@ def test_a_deletion_that_suppresses_marks_what_it_names_and_keeps_the_rest_of_th
     plan = _plan(_arrival(record), known=NOTHING._replace(owners={ANN: ann, facebook: None}))
     assert plan.looks == [
         Look(ANN, ann, Owner("P", 3, *ELSEWHERE, suppressed=True)),
-        Look(facebook, None, Owner("", 0, *HERE, suppressed=True)),
+        Look(facebook, None, Owner("", 0, "", -1, -1, suppressed=True)),
     ]
     assert [(row.kind, row.index, row.profile, row.reason) for row in plan.rows] == [
         ("suppressed", 0, "P", "delete"), ("suppressed", 1, "P", "delete"),
@@ -87,7 +87,7 @@ def test_a_deletion_that_suppresses_marks_what_it_names_and_keeps_the_rest_of_th
 
 def test_a_suppression_is_recorded_where_nobody_owns_what_is_deleted_and_again_when_it_comes_again() -> None:
     plan = _plan(_arrival(DELETE | {"suppress": True}))
-    gone = Owner("", 0, *HERE, suppressed=True)
+    gone = Owner("", 0, "", -1, -1, suppressed=True)
     assert plan.looks == [Look(ANN, None, gone)]
     assert [rejection.reason for rejection in plan.rejections] == ["nobody_owns"]
     again = _plan(_arrival(DELETE | {"suppress": True}, 9), known=NOTHING._replace(owners={ANN: gone}))

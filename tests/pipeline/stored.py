@@ -50,7 +50,7 @@ def comparable(found: Contents) -> Contents:
 
 def _read(key: str) -> tuple[str | int, ...]:
     rest = key.split("}:", 1)[1]
-    if rest == k.COUNTERS:
+    if rest == k.COUNTERS or rest.startswith("i:"):
         return ("HGETALL", key)
     if rest.startswith("t:"):
         return ("LRANGE", key, 0, -1)

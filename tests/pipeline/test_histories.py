@@ -99,12 +99,17 @@ def record_of(value: bytes | None) -> dict[str, Any] | None:
 
 
 def without_races(sends: Sequence[Send]) -> list[Send]:
-    """What belongs into one partition and was put there: nothing else can come before or after it by chance."""
+    """What belongs into one partition and was put there: nothing else can come before or after it by chance. What a
+    demerge, deletion or release undoes comes back from stage 2, in time for one record or for another."""
     one = (EVENTS, 0)
+
+    def has_its_place(record: dict[str, Any]) -> bool:
+        return place_of(Sent(record), SETTING) == one and record.get("type") not in ("demerge", "delete", "release")
+
     return [
         sent
         for sent in sends
-        if sent.where == one and ((record := record_of(sent.value)) is None or place_of(Sent(record), SETTING) == one)
+        if sent.where == one and ((record := record_of(sent.value)) is None or has_its_place(record))
     ]
 
 

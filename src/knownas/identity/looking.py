@@ -10,6 +10,8 @@ speaks for nobody from there on, an identity that still belongs to it is free, i
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from knownas.identity.case import Case
@@ -19,6 +21,9 @@ from knownas.identity.plan import Arrival
 from knownas.identity.rules import generation, look_up, owned
 from knownas.nouns import Fact, LedgerRow, Outcome, Owner, Position, Resolved, Source
 from knownas.records.control import Control, Detach, Release
+
+NEVER_CLAIMED: Final = Owner("", 0, "", -1, -1)
+"""Without a position: which of two deletions suppressed an unknown identity first, nobody can tell afterwards."""
 
 
 def look(case: Case) -> None:
@@ -49,7 +54,7 @@ def _look_up(case: Case) -> None:
 
 def _suppress(case: Case, profile: str) -> None:
     for identity in case.intake.named.usable:
-        owner = case.desk.owners[identity] or Owner("", 0, *case.position)
+        owner = case.desk.owners[identity] or NEVER_CLAIMED
         if not owner.suppressed:
             case.takes[identity] = msgspec.structs.replace(owner, suppressed=True)
         case.row("suppressed", profile, "delete", identity=case.named(identity))

@@ -309,7 +309,7 @@ class Resolver:
     def _suppress(self, case: Case) -> None:
         for index, identity in enumerate(case.suppressed):
             name = self.names.identity(identity)
-            owner = self.decisions.owners.get(name, Owner("", 0, *case.here))
+            owner = self.decisions.owners.get(name, Owner("", 0, "", -1, -1))
             self.decisions.owners[name] = msgspec.structs.replace(owner, suppressed=True)
             row = LedgerRow(
                 kind="suppressed", position=case.here, index=index, ts=case.reading.ts, at=case.at,
