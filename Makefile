@@ -33,15 +33,18 @@ check: $(READY)
 bench: $(BENCH)/ready
 	@$(BENCH)/bin/python -m tests.bench $(ARGS)
 
-# Renews requirements/ (dev: all but the bench; run: what a worker in production needs; bench) and Kafka's jars, each
-# with hashes.
-COMPILE := .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
+# Renews requirements/ (dev: all but the bench; run: what a worker in production needs; bench), Kafka's jars, and the
+# clients that the tests run, each with hashes; which Node clients, in which version, stands in tests/*/package.json.
+COMPILE := .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: $(READY)
 	$(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv
-	$(COMPILE) --extra dev --output-file requirements/dev.txt
-	$(COMPILE) --output-file requirements/run.txt
-	$(COMPILE) --extra bench --output-file requirements/bench.txt
+	$(COMPILE) pyproject.toml --extra dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --output-file requirements/run.txt
+	$(COMPILE) pyproject.toml --extra bench --output-file requirements/bench.txt
+	$(COMPILE) tests/clients/requirements.in --output-file tests/clients/requirements.txt
 	$(BIN)/python tools/lock_kafka.py
+	@command -v npm > /dev/null || { echo "npm is missing: tests/clients and tests/browser keep their locks. Install it: apt-get install npm" >&2; exit 1; }
+	for folder in tests/clients tests/browser; do (cd $$folder && rm -f package-lock.json && npm install --package-lock-only --loglevel=error) || exit 1; done
 
 clean:
 	rm -rf .venv .cache .hypothesis build dist

@@ -256,7 +256,8 @@ def world_of_answer(answer: Answer, setting: Setting, numbers: dict[Position, in
 def world_of_bench(bench: Bench, numbers: dict[Position, int]) -> World:
     """What the real core made on the bench."""
     names = bench.setting.names
-    world = World(bench.setting, numbers, ledger=bench.ledger, rejections=bench.rejected, profiles=bench.profiles())
+    world = World(bench.setting, numbers, ledger=bench.ledger, rejections=bench.rejected)
+    world.profiles = unnumbered(bench.profiles())
     world.owners = {names.identity(identity): owner for identity, owner in bench.owners.items()}
     for shelf in bench.shelves.values():
         world.facts |= {device: list(facts) for device, facts in shelf.facts.items()}
@@ -272,3 +273,8 @@ def world_of_bench(bench: Bench, numbers: dict[Position, int]) -> World:
 def _add(counters: dict[str, int], more: dict[str, int]) -> None:
     for counter, amount in more.items():
         counters[counter] = counters.get(counter, 0) + amount
+
+
+def unnumbered(profiles: Mapping[str, Profile]) -> dict[str, Profile]:
+    """Profiles without their numbers in an index, which follow from whoever came before."""
+    return {name: msgspec.structs.replace(profile, number=-1) for name, profile in profiles.items()}

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from knownas.adapters.memory import MemoryIndex
 from knownas.identity.decide import decide
 from knownas.identity.facts import Facts, trimmed
 from knownas.identity.plan import Arrival, Known, Plan
@@ -32,6 +33,7 @@ from knownas.nouns import (
     shard_of,
 )
 from knownas.plain import LogRecord, Setting, Told
+from knownas.plain.indexing import Book, Index
 from knownas.plain.leaving import told_of
 from knownas.profile.fold import Arrived, Fold, Folded, FoldRules
 from knownas.profile.fold import read as read_resolved
@@ -81,6 +83,7 @@ class ShardShelf:
         self.leaving: dict[tuple[str, str], dict[str, int]] = {}
         self.watermarks: dict[str, tuple[int, int]] = {}
         self.counters: dict[str, int] = {}
+        self.index = MemoryIndex()
         self.outbox: list[Folded] = []
 
 
@@ -233,7 +236,8 @@ class Bench:
             folded = self._part(shelf, shard, *chunk[0])
         else:
             chunk = list(itertools.takewhile(lambda told: not is_alone(told[0]), chunk))
-            fold = Fold(*self._load(shelf, [arrived for arrived, _, _ in chunk]), self.fold_rules, shard)
+            loaded = self._load(shelf, [arrived for arrived, _, _ in chunk])
+            fold = Fold(*loaded, self.fold_rules, shard, shelf.index.directory())
             for arrived, raw, offset in chunk:
                 fold.add(arrived, raw, offset)
             folded = fold.result()
@@ -254,7 +258,8 @@ class Bench:
             guests = [one for one in everybody if is_idle_guest(one) and one.last_seen < asked.idle_before]
             idle = sorted(guests, key=lambda one: (one.last_seen, one.id))[:IDLE_STEP]
         found = Found(listed, leaving, idle)
-        return part(arrived, raw, Place(shard, offset, shelf.watermarks), profile, found, self.fold_rules)
+        place = Place(shard, offset, shelf.watermarks)
+        return part(arrived, raw, place, profile, found, self.fold_rules, shelf.index.directory())
 
     def _load(
         self, shelf: ShardShelf, arrivals: list[Arrived]
@@ -275,6 +280,7 @@ class Bench:
         for one in folded.overflow:
             shelf.overflow.setdefault((one.profile, one.what), {})[one.text] = one.place
         self._let_go(shelf, folded.parting)
+        shelf.index.write(folded.planes)
         for counter, amount in folded.counters.items():
             shelf.counters[counter] = shelf.counters.get(counter, 0) + amount
         shelf.watermarks = folded.watermarks
@@ -321,9 +327,24 @@ class Bench:
             for shard, messages in enumerate(self.resolved)
         }
 
+    def indexes(self) -> list[Index]:
+        """The index of each shard."""
+        return [
+            index_of(shelf.index, {name: _profile_of_bytes(raw) for name, raw in shelf.profiles.items()}, self.setting)
+            for shelf in self.shards
+        ]
+
     def profiles(self) -> dict[str, Profile]:
         """All stored profiles."""
         return {name: _profile_of_bytes(raw) for shelf in self.shards for name, raw in shelf.profiles.items()}
+
+
+def index_of(index: MemoryIndex, profiles: dict[str, Profile], setting: Setting) -> Index:
+    """An index as the plain model reads it."""
+    directory = index.directory()
+    book = Book(directory.events, directory.properties, directory.codes, directory.oldest, setting.day_timezone)
+    numbers = {name: profile.number for name, profile in profiles.items() if not profile.gone}
+    return Index(book, index.ids, index.free, directory.next, numbers, index.planes)
 
 
 def run_through(poll: Poll) -> None:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 HISTORIES = "2000"
 SIMULATION, STAGES, STORES = ("tests/simulation",), ("tests/stages",), ("tests/contracts",)
+INDEX = ("tests/find/test_terms.py", "tests/contracts/test_index.py")
 CORE = ("tests/plain", "tests/identity", "tests/laws")
 TIMEOUT_SECONDS = 240
 
@@ -142,7 +143,7 @@ MUTANTS = [
     mutant("has a watermark without the index", "profile/fold.py",
            ("at = (source.offset, source.index)", "at = (source.offset, 0)")),
     mutant("keeps its cache after a failure", "stages/materialize.py",
-           ("                work.hold.profiles.clear()\n            raise", "                pass\n            raise")),
+           ("                work.hold.forget()\n            raise", "                pass\n            raise")),
     mutant("skips the outbox it finds", "stages/keeper.py",
            ("self._publishers.begin(hold, outlet, elements)", "self._publishers.begin(hold, outlet, [])")),
     mutant("trims more than it published", "stages/publish.py",
@@ -205,6 +206,33 @@ MUTANTS = [
            ("if length > cap then call('LTRIM', key, -cap, -1) end", ""), tests=STORES),
     mutant("lets go of facts that are still asked for", "identity/facts.py",
            ("return facts[min(len(facts) - KEPT, needed) :]", "return facts[-1:]"), tests=STORES),
+    # The index
+    mutant("keeps the directory of a fold that was not committed", "stages/hold.py", ("        self.directory = None\n", "")),
+    mutant("leaves the deleted in the index", "profile/leaving.py", ("        self.index.leave(profile)\n", "")),
+    mutant("does not index what a demerge changes", "profile/leaving.py",
+           ("        self.index.differ(profile, stood, terms.standing(profile))\n", "")),
+    mutant("does not index who a profile is", "profile/fold.py",
+           ("            self._index.differ(profile, stood, terms.standing(profile))\n", "            pass\n")),
+    mutant("keeps a property's old value in the index", "find/upkeep.py",
+           ("self.differ(profile, terms.of_property(directory, name, was), terms", "self.differ(profile, [], terms")),
+    mutant("takes a list for what it was", "find/upkeep.py", ("(kind is type(was) and kind is not list and was == now)", "was == now"), tests=INDEX),
+    mutant("indexes a birthday by its text alone", "profile/fold.py",
+           ("            self._index.differ(profile, was, terms.personal(profile))\n", "            pass\n")),
+    mutant("does not look at the channel again when the first visit moves", "profile/fold.py",
+           ("            self._index.fields(profile, told, terms.channel(profile), planes.CHANNEL_FIELDS)\n\n", "\n")),
+    mutant("keeps days in the index that a profile no longer keeps", "profile/fold.py",
+           ("                self._index.let_go(profile, name, kept, days)\n", "                pass\n"), tests=INDEX),
+    mutant("enters twice what went and came back", "find/upkeep.py",
+           ("    else:\n        del turned[number]\n", ""), tests=INDEX),
+    mutant("keeps planes of days that are over", "adapters/materialize.lua",
+           ("for i = 1, #expired do", "for i = 1, 0 do"), tests=INDEX),
+    mutant("ends all days that a clock says are over", "find/upkeep.py", ("directory.oldest += 1", "directory.oldest = wanted")),
+    mutant("gives out a number twice", "find/upkeep.py", ("number = directory.free.pop()", "number = directory.free[-1]")),
+    mutant("appends to a list for ever", "adapters/materialize.lua", ("call('APPEND', list, on) > 768", "call('APPEND', list, on) > 769768"), tests=INDEX),
+    mutant("cannot cut from a list", "adapters/materialize.lua", ("if not gone[number] then", "if true then"), tests=INDEX),
+    mutant("forgets who had a number", "adapters/materialize.lua", ("call('SETRANGE', tag .. 'q:ids', ids[i] * 16, ids[i + 1])", ""), tests=INDEX),
+    mutant("keeps numbers free that are taken", "adapters/materialize.lua",
+           ("if taken > 0 then call('LTRIM', tag .. 'q:free', 0, -taken - 1) end", ""), tests=INDEX),
 ]  # fmt: skip
 
 

@@ -29,6 +29,7 @@ RESOLVED: Final = "resolved"
 LEDGER: Final = "ledger"
 REJECTED: Final = "rejected"
 CHANGED: Final = "profile-changed"
+SEGMENTS: Final = "segment-changed"
 
 FORMAT: Final = 1
 """The version of every stored shape below. A worker refuses to read a higher one."""
@@ -96,7 +97,7 @@ class Owner(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who owns an identity: the profile, the identity's generation and the position of the claiming record.
 
     A released identity keeps its row with `profile` empty and a raised generation. Records with a `suppressed` one are
-    rejected.
+    rejected; one that was suppressed before anybody claimed it has no position.
     """
 
     profile: str
@@ -134,6 +135,15 @@ class Source(NamedTuple):
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a source
 
 
+class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a live segment is: its name, the version (one counter for all segments), its query in the JSON form; without
+    one it is removed."""
+
+    name: str
+    version: int
+    query: dict[str, Any] | None = None
+
+
 class Resolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A record with the profile it belongs to, as sent on the `resolved` topic (key: the profile id).
 
@@ -144,7 +154,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     identities that a release record takes from the profile; `generations` are those at which the record's usable
     identities were found, as in `Outcome.seen`. `task` is what a shard asks of a shard: to go on
     removing what a profile held (`sweep`), to delete a deleted person's guest (`remove`), to let go of a deleted
-    `guest` (`forget`), to look at the clock (`tick`, with the `days` after which idle guests go).
+    `guest` (`forget`), to look at the clock (`tick`, with the `days` after which idle guests go, and definitions of
+    `segments` that the shard has not seen).
     """
 
     profile: str
@@ -162,6 +173,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     generations: tuple[int, ...] = ()
     task: Task | None = None
     days: int = 0
+    segments: list[Definition] = []
 
 
 LedgerKind = Literal[
@@ -238,6 +250,8 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     system and app; `channel` what the first visit said of where it came from. `subscriptions` are opt-ins and opt-outs
     of single addresses (`kind:value`). A session is a run of records without 20 minutes of silence; `session_last` is
     its newest `ts`, `session_previous` the start of the one before. A profile that is `gone` is deleted: a tombstone.
+    `number` is the profile's in the index of its shard; -1: it has none. `segments` are the shard's numbers of the live
+    segments it is in, ascending.
     """
 
     format: int
@@ -271,6 +285,8 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     test_ts: int | float = 0
     demerged: bool = False
     gone: bool = False
+    number: int = -1
+    segments: list[int] = []
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -18,6 +18,7 @@ from knownas.records.identities import IdentityRules
 LOCAL: Final = ".knownas/environment"
 """Where `knownas up` and `knownas demo` write the addresses of what they started, for commands in the same folder."""
 
+SHORTEST_TOKEN_KEY: Final = 32
 _ORIGIN: Final = re.compile(r"https?://[^/\s?#@]+")
 
 
@@ -53,6 +54,9 @@ class Settings(BaseSettings):
     idle_guest_days: int = Field(
         0, ge=0, le=36_500, description="days without a record after which a guest is deleted; 0 keeps all"
     )
+    find_most: int = Field(
+        20_000, ge=0, description="most people looked at one by one for a query; beyond that its answer is a range"
+    )
     health_port: int = Field(0, ge=0, le=65535, description="port of a worker's health page; 0 takes a free one")
     log_json: bool = Field(False, description="log lines as JSON objects")
     http_host: str = Field("127.0.0.1", min_length=1, description="address that the gateway listens on")
@@ -70,11 +74,15 @@ class Settings(BaseSettings):
     http_ack_seconds: float = Field(8.0, gt=0, description="how long Kafka may take to acknowledge an upload")
     http_access_log: bool = Field(False, description="a line for each answer: route, status, time; nothing of persons")
     http_wait_seconds: float = Field(10.0, ge=0, description="longest a read waits for a position")
+    http_token_keys: SecretStr | None = Field(
+        None, description="keys of at least 32 characters, by commas, with which sites sign tokens for reading back"
+    )
+    http_token_seconds: int = Field(3_600, ge=1, le=86_400, description="longest that such a token may live")
 
     @field_validator("identity_kinds", "http_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return _parts(value) if isinstance(value, str) else value
 
     @field_validator("identity_kinds")
     @classmethod
@@ -93,6 +101,15 @@ class Settings(BaseSettings):
         if bad:
             raise ValueError(f"{bad[0]!r} is not an origin: scheme://host or scheme://host:port, nothing after it")
         return origins
+
+    @field_validator("http_token_keys")
+    @classmethod
+    def _check_token_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None and any(len(key) < SHORTEST_TOKEN_KEY for key in _parts(keys.get_secret_value())):
+            raise ValueError(
+                f"each has at least {SHORTEST_TOKEN_KEY} characters (make one: head -c 32 /dev/urandom | base64)"
+            )
+        return keys
 
     @field_validator("day_timezone")
     @classmethod
@@ -131,6 +148,10 @@ class Settings(BaseSettings):
         """What the records room needs to know of the settings."""
         return IdentityRules(self.identity_kinds, self.phone_region)
 
+    def token_keys(self) -> tuple[str, ...]:
+        """The keys of tokens, the one that signs first; none: there are no tokens."""
+        return _parts(self.http_token_keys.get_secret_value()) if self.http_token_keys is not None else ()
+
     def secret_bytes(self) -> bytes:
         """The deployment's secret; without one nothing that hashes may start."""
         if self.secret is not None:
@@ -147,6 +168,10 @@ class Settings(BaseSettings):
         if len(secret) < 8:
             raise CannotStart(f"KNOWNAS_SECRET_FILE {self.secret_file} holds fewer than 8 characters")
         return secret.encode()
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def load(**given: Any) -> Settings:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from knownas.adapters.faust_app import crash_of, make_app
 from knownas.adapters.kafka import KafkaOutlet
 from knownas.adapters.kafka_log import KafkaLog
+from knownas.adapters.segments import SegmentStore
 from knownas.adapters.store import RedisShardStore, RedisSourceStore
 from knownas.operate.health import Health
 from knownas.operate.metrics import Metrics
@@ -83,11 +84,13 @@ class Worker:
             gap,
             settings.tick_seconds,
             settings.idle_guest_days,
+            SegmentStore(world.link(), world.keys),
         )
         self._kafka_watch = KafkaWatch(world.log)
         rules = settings.identity_rules()
         resolve = Resolve(sources, self._outlet, world.names, rules, layout, metrics, refused, gap)
         fold_rules = FoldRules(Calendar(settings.day_timezone), settings.phone_region, settings.publish_counts)
+        fold_rules = fold_rules._replace(timeline_entries=settings.timeline_entries)
         materialize = Materialize(
             shards, publishers, layout, world.names, metrics, refused, settings.cached_profiles, fold_rules, gap
         )

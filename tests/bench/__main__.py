@@ -2,7 +2,7 @@
 
 Reading order: traffic (the bytes), peers/ (the others), systems (how each is started and looked at), race (one run,
 and when the clock starts and stops), reference (no work, no figure), latency, report. `make bench ARGS="memory"`
-is apart: see memory.
+and `ARGS="find"` are apart: see memory, and find with crowd and yardstick.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from typing import Annotated
 from cyclopts import App, Parameter, validators
 
 from knownas.cli.output import console, errors, say_json
-from knownas.embedded import EmbeddedError, console_progress
+from knownas.embedded import EmbeddedError, console_progress, start_valkey
 from knownas.embedded import Services as Embedded
+from tests.bench.find import lines as finding_lines
+from tests.bench.find import measure as measure_finding
 from tests.bench.latency import Latency, measure
 from tests.bench.memory import Memory
 from tests.bench.memory import measure as measure_memory
@@ -130,6 +132,33 @@ def serve(*, json: bool = False) -> int:
     else:
         for line in serving_lines(seen[0]):
             console.print(line)
+    return 0
+
+
+@app.command
+def find(*, profiles: AtLeastOne = 100_000, json: bool = False) -> int:
+    """Find people by identity and by five queries, beside looking at everybody and beside embedded DuckDB.
+
+    Parameters
+    ----------
+    profiles
+        How many people there are.
+    json
+        End with one line of JSON.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="knownas-bench-")))
+        try:
+            store = stack.enter_context(start_valkey(folder / "valkey"))
+            found = asyncio.run(measure_finding(store.url, folder, profiles, errors.print))
+        except (EmbeddedError, Broken) as error:
+            errors.print(f"bench: {error}", style="red", markup=False)
+            return 1
+    if json:
+        say_json(found.as_json())
+    else:
+        for line in finding_lines(found):
+            console.print(line, markup=False)
     return 0
 
 

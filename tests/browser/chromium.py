@@ -39,10 +39,6 @@ class Visitor:
         said: list[str] = await self._chromium.ask("said", who=self.who)
         return said
 
-    async def leave(self) -> None:
-        """Close the browser and forget everything."""
-        await self._chromium.ask("leave", who=self.who)
-
 
 class Chromium:
     """A running browser."""
@@ -56,6 +52,10 @@ class Chromium:
         """Somebody with a browser that has never been here."""
         await self.ask("meet", who=who)
         return Visitor(self, who)
+
+    async def forget(self) -> None:
+        """Close every visitor's browser."""
+        await self.ask("forget")
 
     async def ask(self, do: str, **more: Any) -> Any:
         """Have the driver do something; what came of it."""

@@ -29,9 +29,9 @@ const acts = {
   async said({ who }) {
     return visitors.get(who).said;
   },
-  async leave({ who }) {
-    await visitors.get(who).context.close();
-    visitors.delete(who);
+  async forget() {
+    await Promise.all([...visitors.values()].map(({ context }) => context.close()));
+    visitors.clear();
   },
 };
 

@@ -14,9 +14,7 @@ from aiohttp import ClientSession, web
 
 Match = Callable[[web.Request], bool]
 
-_OF_THIS_HOP: Final = frozenset(
-    {"connection", "transfer-encoding", "content-length", "content-encoding", "date", "server"}
-)
+_OF_THIS_HOP: Final = frozenset({"connection", "transfer-encoding", "content-length", "date", "server"})
 
 
 def nothing(_: web.Request) -> bool:
@@ -25,7 +23,11 @@ def nothing(_: web.Request) -> bool:
 
 
 class Line:
-    """Hands requests to the gateway and its answers back, but for those that are to be lost: stored, not answered."""
+    """Hands requests to the gateway and its answers back, but for those that are to be lost: stored, not answered.
+
+    Bodies go through as they are, packed or not. `carried` is what was asked and answered, without browsers' own
+    questions whether they may ask.
+    """
 
     def __init__(self, gateway: str, tls: ssl.SSLContext | None) -> None:
         self._gateway, self._tls = gateway, tls
@@ -50,7 +52,8 @@ class Line:
             assert request.transport is not None
             request.transport.abort()
             raise web.HTTPServiceUnavailable
-        self.carried.append((request.path_qs, answer.status))
+        if request.method != "OPTIONS":
+            self.carried.append((request.path_qs, answer.status))
         kept = {name: text for name, text in answer.headers.items() if name.lower() not in _OF_THIS_HOP}
         return web.Response(status=answer.status, headers=kept, body=said)
 
@@ -82,7 +85,7 @@ async def shop(pages: dict[str, str], folders: dict[str, Path]) -> AsyncIterator
 @asynccontextmanager
 async def served(app: web.Application, tls: ssl.SSLContext | None) -> AsyncIterator[int]:
     """Serve on a free port of 127.0.0.1; the port."""
-    runner = web.AppRunner(app, access_log=None, max_line_size=1 << 17, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, max_line_size=1 << 17, shutdown_timeout=1, auto_decompress=False)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)

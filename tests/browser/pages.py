@@ -20,6 +20,11 @@ def pages(account: str, tls_host: str, plain_host: str) -> dict[str, str]:
     }
 
 
+def welcome(account: str, tls_host: str, token: str) -> str:
+    """The page of somebody whom the shop's server knows."""
+    return _PAGE.format(_clevertap(account, f"{tls_host}/t/{token}"))
+
+
 def _clevertap(
     account: str, host: str, options: str = "{}", first: str = "privacy.push({optOut: false}, {useIP: true})"
 ) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
+import pytest
+
 from knownas.nouns import CHANGED, Profile
+from knownas.serve.tokens import Claims, Tokens
 from tests.browser.chromium import Visitor
-from tests.browser.conftest import Shop
+from tests.browser.conftest import ACCOUNT, TOKEN_KEY, Shop
 from tests.browser.line import nothing
+from tests.browser.pages import welcome
 from tests.browser.waiting import speaks_for, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ANSWERED = "Object.keys(JSON.parse(decodeURIComponent(localStorage.WZRK_L || '%7B%7D'))).length === 0"
 """The SDK has an answer to everything it sent."""
@@ -268,6 +275,21 @@ async def test_the_sdk_reads_back_what_its_own_device_has_set(site: Shop) -> Non
     assert await ann.run("clevertap.profile.getAttribute('Plan type')") == "Gold"
     assert await ann.run("clevertap.profile.getAttribute('Identity')") == "ann-1"
     assert await ann.run("clevertap.event.getDetails('Viewed').count") == 2
+
+
+async def test_a_page_whose_server_vouches_for_its_visitor_reads_back_all_of_the_person(site: Shop) -> None:
+    home, office = await arrives(site, "home"), await arrives(site, "office")
+    await does(home, "clevertap.profile.push({Site: {Plan: 'Gold'}}); 0", login({"Identity": "ann-1"}), event("A"))
+    await does(office, login({"Identity": "ann-1"}))
+    await site.deployment.settled()
+    claims = Claims("identity:ann-1", time.time() + 300, await guid(office))
+    site.pages["ann"] = welcome(ACCOUNT, f"127.0.0.1:{site.tls.port}", Tokens([TOKEN_KEY], 600).sign(claims))
+    for page, plan, times in (("clevertap", None, None), ("ann", "Gold", 1)):
+        await office.run(FORGETS)
+        await office.visit(f"{site.url}/{page}")
+        await office.until(READY)
+        assert await office.run("clevertap.profile.getAttribute('Plan') ?? null") == plan
+        assert await office.run("clevertap.event.getDetails('A')?.count ?? null") == times
 
 
 async def test_nobody_gets_a_profile_by_claiming_its_email(site: Shop) -> None:

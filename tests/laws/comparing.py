@@ -9,7 +9,7 @@ import msgspec
 
 from knownas.identity.facts import KEPT
 from knownas.nouns import LedgerRow, Rejection, Resolved, Source
-from knownas.plain import find_order, run
+from knownas.plain import find_order, indexing, run
 from knownas.plain.order import Said, what_was_said
 from tests.engines import World, world_of_answer, world_of_bench
 from tests.harness import Bench
@@ -40,6 +40,8 @@ def differences(bench: Bench) -> list[str]:
     found += _differing("list", real.overflow, model.overflow)
     found += _differing("published", real.published, model.published)
     found += _differing("counter", _not_zero(real.counters), _not_zero(model.counters))
+    for shard, index in zip(answer.shards, bench.indexes(), strict=True):
+        found += indexing.differences(shard, index)
     return found
 
 

@@ -43,6 +43,10 @@ def results(bench: Bench) -> dict[str, bytes]:
         found |= {f"profile {name}": profile for name, profile in shard.profiles.items()}
         found |= {f"timeline of {name}": entries for name, entries in shard.timelines.items()}
         found |= {f"list {name}": sorted(texts.items()) for name, texts in shard.overflow.items()}
+        index = shard.index
+        codes = sorted((of, sorted(known.items())) for of, known in index.codes.items())
+        found[f"index {number}"] = [sorted(index.state.items()), sorted(index.ids.items()), index.free, codes]
+        found |= {f"plane {number} {name}": sorted(numbers) for name, numbers in index.planes.items() if numbers}
         found[f"counters {number}"] = sorted(item for item in shard.counters.items() if item[1])
     found |= {f"ledger row {row.position} {row.index}": row for row in bench.ledger}
     found |= {f"rejection of {one.position}": one for one in bench.rejected}

@@ -33,7 +33,7 @@ async def contents(deployment: Deployment) -> Contents:
     """Every result in the store: facts, owners, profiles, timelines, overflow lists, counters."""
     prefix = deployment.settings.redis_prefix
     keys = [key.decode() for key in await deployment.reader.keys_like(prefix + "{*")]
-    wanted = [key for key in sorted(keys) if key.split("}:", 1)[1] not in NOT_RESULTS]
+    wanted = [key for key in sorted(keys) if _is_result(key.split("}:", 1)[1])]
     answers = await deployment.world.link().run([_read(key) for key in wanted]) if wanted else []
     found = {key.removeprefix(prefix): value for key, value in zip(wanted, answers, strict=True)}
     return {key: _by_name(value) if key.endswith("}:" + k.COUNTERS) else value for key, value in found.items()}
@@ -44,8 +44,20 @@ def _by_name(flat: list[bytes]) -> dict[str, int]:
 
 
 def comparable(found: Contents) -> Contents:
-    """What must not depend on chunks: of a device with many bindings, how many old ones are still at hand does."""
-    return {key: msgspec.msgpack.decode(value)[-KEPT:] if "}:f:" in key else value for key, value in found.items()}
+    """What must not depend on chunks: of a device with many bindings, how many old ones are still at hand does; so does
+    which partition's records came first to a shard, and with it the number of a profile in the index."""
+    return {key: _comparable(key, value) for key, value in found.items()}
+
+
+def _comparable(key: str, value: Any) -> Any:
+    if "}:f:" in key:
+        return msgspec.msgpack.decode(value)[-KEPT:]
+    return msgspec.structs.replace(read_profile(value), number=-1) if "}:p:" in key else value
+
+
+def _is_result(rest: str) -> bool:
+    """The index says what profiles say; `knownas verify` compares them."""
+    return rest not in NOT_RESULTS and not rest.startswith("q:")
 
 
 def _read(key: str) -> tuple[str | int, ...]:
@@ -71,7 +83,7 @@ async def world_of(deployment: Deployment, setting: Setting, numbers: dict[Posit
         elif what == "f":
             world.facts[name] = _facts(value)
         elif what == "p":
-            world.profiles[name] = read_profile(value)
+            world.profiles[name] = msgspec.structs.replace(read_profile(value), number=-1)
         elif what == "t":
             world.timelines[name] = [_entry(entry) for entry in value]
         elif what == "x":

@@ -7,11 +7,14 @@ from typing import Any
 import msgspec
 import orjson
 
+from knownas.adapters.reader import read_profile
 from knownas.identity.facts import KEPT
 from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, UPDATES, LedgerRow, Position
-from knownas.plain import LogRecord, find_order, run
+from knownas.plain import LogRecord, find_order, indexing, run
 from knownas.plain.leaving import idle_guests, told_of
 from knownas.plain.order import Said, said_in, what_was_said
+from tests.engines import unnumbered
+from tests.harness import index_of
 from tests.simulation.world import TIMELINE_ENTRIES, World
 
 encode = msgspec.msgpack.Encoder().encode
@@ -69,7 +72,11 @@ def _stage_2(world: World, answer: Any) -> list[str]:
         published |= shard.published
         for name, count in shard.counters().items():
             counters[name] = counters.get(name, 0) + count
-    found += _differing("profile", store.profiles, profiles)
+    stored = {key: read_profile(raw) for key, raw in store.profiles.items()}
+    found += _differing("profile", {key: encode(one) for key, one in unnumbered(stored).items()}, profiles)
+    for shard in answer.shards:
+        here = {key: profile for key, profile in stored.items() if store.shards[key] == shard.number}
+        found += indexing.differences(shard, index_of(store.index[shard.number], here, world.setting))
     found += _differing("timeline of", store.timelines, timelines)
     found += _differing("overflow", store.overflow, overflow)
     found += _differing("leaving list", store.leaving, leaving)

@@ -162,10 +162,10 @@ async def test_materialize_commits_before_anything_is_published(line: Line) -> N
     line.noted.steps.clear()
     resolved = line.kafka.logs[SHARD]
     await line.materialize.poll([Chunk(holds[SHARD], list(resolved))])
-    assert line.noted.steps == ["shard.load", "shard.commit"]
+    assert line.noted.steps == ["shard.load", "shard.directories", "shard.registries", "shard.commit"]
     assert len(line.store.outboxes[0]) == 1
     await published(line)
-    assert line.noted.steps[2:] == ["outlet.transact"]
+    assert line.noted.steps[4:] == ["outlet.transact"]
     await line.keeper.look_once()
     assert line.store.outboxes[0] == []
 
@@ -215,7 +215,7 @@ async def test_an_outlet_is_opened_again_only_by_who_holds_the_token_before_and_
     line.noted.fates, line.noted.steps = ["sent", "lost"], []
     await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
     await published(line)
-    assert line.noted.steps[2:] == [
+    assert line.noted.steps[4:] == [
         "outlet.transact", "shard.has_token", "outlet.open", "shard.has_token", "outlet.transact",
     ]  # fmt: skip
 
@@ -231,7 +231,9 @@ async def test_a_message_about_leaving_is_committed_alone_and_what_stands_around
     await line.resolve.poll([chunk(holds[SOURCE], *records)])
     line.noted.steps.clear()
     await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
-    assert line.noted.steps == ["shard.load", "shard.commit"] * 4
+    first, *others = [["shard.load", "shard.commit"] for _ in range(4)]
+    first[1:1] = ["shard.directories", "shard.registries"]
+    assert line.noted.steps == [step for steps in (first, *others) for step in steps]
     assert line.store.at[RESOLVED, 0].pos == 5
     assert [{message.topic for message in element} for element in line.store.outboxes[0]] == [
         {CHANGED}, {CHANGED, LEDGER, EVENTS, UPDATES}, {CHANGED, LEDGER},
@@ -249,7 +251,7 @@ async def test_a_worker_that_lost_its_shard_in_a_wave_does_nothing_in_the_next(l
     line.noted.before = lose
     line.noted.steps.clear()
     await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
-    assert line.noted.steps == ["shard.load", "shard.commit"]
+    assert line.noted.steps == ["shard.load", "shard.directories", "shard.registries", "shard.commit"]
     assert line.store.profiles == {}
 
 

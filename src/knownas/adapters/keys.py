@@ -4,6 +4,7 @@
 |-------------------------------|--------|-------------|--------------------------------------------------------------|
 | `ka:{meta}:layout`            | hash   | first start | format, partitions, shards, secret's mark, kinds, group      |
 | `ka:{meta}:keys`              | hash   | keys        | callers' keys: keyed hash to name, rights and time           |
+| `ka:{meta}:segments`          | hash   | segments    | `version`, and by `d:<name>` each segment's: version, query  |
 | `ka:{d<p>}:at`                | hash   | resolve     | token, pos, origins, outcomes, ids of a part of `events`     |
 | `ka:{u<p>}:at`                | hash   | resolve     | the same of a partition of `updates`                         |
 | `ka:{d<p>}:f:<device>`        | string | resolve     | the newest facts of a device (hashed name), MessagePack      |
@@ -17,6 +18,14 @@
 | `ka:{<s>}:idle`               | zset   | materialize | guests by last record, while idle guests are to be deleted   |
 | `ka:{<s>}:n`                  | hash   | materialize | counters: profiles by type, orphans, links, gray             |
 | `ka:{<s>}:out`                | list   | materialize | messages to be published, one chunk an element               |
+| `ka:{<s>}:s:n`                | hash   | materialize | of live segments: the shard's state, each by `d:<name>`      |
+| `ka:{<s>}:s:due`              | zset   | materialize | profiles by when the clock may move them, in milliseconds    |
+| `ka:{<s>}:q:n`                | hash   | materialize | of the index: next, oldest, complete, numbers of names       |
+| `ka:{<s>}:q:ids`              | string | materialize | profile ids by number, 16 bytes each; zeros where free       |
+| `ka:{<s>}:q:free`             | list   | materialize | numbers that are free, the next to be given out last         |
+| `ka:{<s>}:q:c<of>`            | hash   | materialize | values of a property (its number) or field: codes            |
+| `ka:{<s>}:q:p<plane>`         | string | materialize | a plane of the index (`find.planes`): a bit a number         |
+| `ka:{<s>}:q:l<plane>`         | string | materialize | one with few members: their numbers, three bytes each        |
 
 The word in braces is the hash tag: all keys of one script lie in one slot of a cluster, but those of a stage 1 commit
 that takes or frees identities. Size: a profile of the demo takes about 0.7 KB with its key, a device 170 bytes, an
@@ -41,6 +50,7 @@ class Keys:
         self.prefix = prefix
         self.layout = prefix + "{meta}:layout"
         self.gateway_keys = prefix + "{meta}:keys"
+        self.segments = prefix + "{meta}:segments"
 
     def source(self, topic: str, partition: int) -> str:
         """What the keys of a stage 1 partition start with."""
@@ -59,6 +69,17 @@ AT: Final = "at"
 COUNTERS: Final = "n"
 IDLE: Final = "idle"
 OUTBOX: Final = "out"
+
+
+SEGMENTS: Final = "s:n"
+SEGMENTS_DUE: Final = "s:due"
+SEGMENT: Final = "d:"
+"""What the field of a segment begins with, after which comes its name."""
+SEGMENTS_STATE: Final = "state"
+
+INDEX: Final = "q:n"
+INDEX_IDS: Final = "q:ids"
+INDEX_FREE: Final = "q:free"
 
 
 def facts(device: str) -> str:
@@ -89,3 +110,18 @@ def overflow(what: str, profile_id: str) -> str:
 def leaving(what: str, profile_id: str) -> str:
     """What a profile had beyond the first 100 and is still to be let go of, after the prefix of its shard."""
     return f"l:{what}:{profile_id}"
+
+
+def codes(of: str) -> str:
+    """The codes of the values of a property (its number) or field, after the prefix of its shard."""
+    return f"q:c{of}"
+
+
+def plane(name: str) -> str:
+    """A plane of the index, after the prefix of its shard."""
+    return f"q:p{name}"
+
+
+def plane_list(name: str) -> str:
+    """A plane of the index that has few members, after the prefix of its shard."""
+    return f"q:l{name}"

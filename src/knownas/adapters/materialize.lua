@@ -1,6 +1,7 @@
 -- Stage 2's commit of one chunk: all or nothing. KEYS[1]: the shard's `at`; ARGV: the prefix of the shard's keys,
 -- token, the position this worker believes in, MessagePack of {pos, watermarks, trim, outbox, cap, profiles, timelines,
--- counters, overflow, gone, departing, dropped, indexed, guests, others}. Every list is flat or of fixed shape and made
+-- counters, overflow, gone, departing, dropped, indexed, guests, others, state, codes, ids, taken, freed, expired, planes,
+-- capacity, past, due, segments, ended}. Every list is flat or of fixed shape and made
 -- by the worker alone, so nothing below can fail half-way but for want of memory, which the store refuses before a
 -- script's first write. `indexed` is '' where the order of idle guests stays or is not kept, '1' or '0' where it begins or
 -- ends; an empty `pos` moves nothing.
@@ -48,6 +49,60 @@ end
 for i = 1, #others, 4000 do
   call('ZREM', tag .. 'idle', unpack(others, i, math.min(i + 3999, #others)))
 end
+
+local state, codes, ids, taken, freed, expired, planes = write[16], write[17], write[18], write[19], write[20], write[21], write[22]
+if #state > 0 then call('HSET', tag .. 'q:n', unpack(state)) end
+for i = 1, #codes, 2 do
+  local key, pairs = tag .. 'q:c' .. codes[i], codes[i + 1]
+  for j = 1, #pairs, 4000 do call('HSET', key, unpack(pairs, j, math.min(j + 3999, #pairs))) end
+end
+for i = 1, #ids, 2 do call('SETRANGE', tag .. 'q:ids', ids[i] * 16, ids[i + 1]) end
+if taken > 0 then call('LTRIM', tag .. 'q:free', 0, -taken - 1) end
+if #freed > 0 then call('RPUSH', tag .. 'q:free', unpack(freed)) end
+for i = 1, #expired do call('UNLINK', tag .. 'q:p' .. expired[i], tag .. 'q:l' .. expired[i]) end
+local function set(key, numbers, bit)
+  for i = 1, #numbers, 3 do
+    local a, b, c = numbers:byte(i, i + 2)
+    call('SETBIT', key, a * 65536 + b * 256 + c, bit)
+  end
+end
+for i = 1, #planes, 5 do
+  local name, on, off = planes[i], planes[i + 2], planes[i + 3]
+  local key, list = tag .. 'q:p' .. name, tag .. 'q:l' .. name
+  local is_new = call('EXISTS', key) == 0
+  if is_new and planes[i + 1] == 1 then
+    if off ~= '' then
+      local held, gone, left = call('GET', list), {}, {}
+      for j = 1, #off, 3 do gone[off:sub(j, j + 2)] = true end
+      for j = 1, #held, 3 do
+        local number = held:sub(j, j + 2)
+        if not gone[number] then left[#left + 1] = number end
+      end
+      if #left > 0 then call('SET', list, table.concat(left)) else call('UNLINK', list) end
+    end
+    if on ~= '' and call('APPEND', list, on) > 768 then
+      local held = call('GET', list)
+      call('SETBIT', key, write[23] - 1, 0)
+      set(key, held, 1)
+      call('UNLINK', list)
+    end
+  else
+    if is_new then call('SETBIT', key, write[23] - 1, 0) end
+    set(key, on, 1)
+    set(key, off, 0)
+    if #planes[i + 4] > 0 then call('BITFIELD', key, unpack(planes[i + 4])) end
+  end
+end
+
+local past, due, segments, ended = write[24], write[25], write[26], write[27]
+for i = 1, #past, 4000 do
+  call('ZREM', tag .. 's:due', unpack(past, i, math.min(i + 3999, #past)))
+end
+for i = 1, #due, 4000 do
+  call('ZADD', tag .. 's:due', 'LT', unpack(due, i, math.min(i + 3999, #due)))
+end
+if #segments > 0 then call('HSET', tag .. 's:n', unpack(segments)) end
+if #ended > 0 then call('HDEL', tag .. 's:n', unpack(ended)) end
 
 if write[3] > 0 then call('LTRIM', tag .. 'out', write[3], -1) end
 if write[4] ~= '' then call('RPUSH', tag .. 'out', write[4]) end

@@ -16,16 +16,21 @@ import msgspec
 from knownas.adapters.reader import read_profile
 from knownas.adapters.store import encode, keeps_order
 from knownas.errors import Refused, WorldFault
+from knownas.find.segments import BEGINNING, Held, Registry, SegmentChange, State
+from knownas.find.terms import Directory
+from knownas.find.upkeep import IN, OUT, IndexChange
 from knownas.identity.facts import Facts, trimmed
 from knownas.identity.plan import Known, Plan
 from knownas.identity.repeats import Counted, oldest_day
-from knownas.nouns import Fact, Identity, Outcome, Owner, Profile
+from knownas.nouns import Entry, Fact, Identity, Outcome, Owner, Profile
 from knownas.profile.fold import Folded
 from knownas.profile.leaving import IDLE_STEP, LEAVING, STEP, is_idle_guest
 from knownas.profile.parting import Listed, Parting
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.ports import Batches, Committed, Element, Message, Partition, Shares, Wanted
 
+_read_entry = msgspec.msgpack.Decoder(Entry).decode
+_read_held = msgspec.msgpack.Decoder(Held).decode
 _read_facts = msgspec.msgpack.Decoder(tuple[Fact, ...]).decode
 
 
@@ -57,6 +62,65 @@ class At:
 
 
 @dataclass
+class MemoryIndex:
+    """The index of a shard: planes as sets of numbers."""
+
+    state: dict[str, int] = field(default_factory=dict)
+    codes: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    ids: dict[int, str] = field(default_factory=dict)
+    free: list[int] = field(default_factory=list)
+    planes: dict[str, set[int]] = field(default_factory=dict)
+
+    def write(self, change: IndexChange) -> None:
+        """What a commit writes."""
+        self.state |= change.state
+        for of, text, code in change.codes:
+            self.codes[of][text] = code
+        for number, profile in change.ids.items():
+            self.ids[number] = profile
+            if not profile:
+                del self.ids[number]
+        self.free = [*self.free[: len(self.free) - change.taken], *change.freed]
+        for plane in change.expired:
+            self.planes.pop(plane, None)
+        for plane, numbers in change.planes.items():
+            here = self.planes.setdefault(plane, set())
+            here |= {number for number, way in numbers.items() if way == IN}
+            here -= {number for number, way in numbers.items() if way == OUT}
+
+    def directory(self) -> Directory:
+        """The directory as it is stored."""
+        found = Directory.stored(self.state, list(self.free))
+        for of, codes in self.codes.items():
+            found.learn(of, dict(codes))
+        return found
+
+
+@dataclass
+class MemorySegments:
+    """The live segments of a shard, and who is due when."""
+
+    state: State = BEGINNING
+    held: dict[str, bytes] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+
+    def write(self, change: SegmentChange) -> None:
+        """What a commit writes."""
+        for profile in change.past:
+            self.due.pop(profile, None)
+        for profile, at in change.due.items():
+            self.due[profile] = min(at, self.due.get(profile, at))
+        self.state = change.state or self.state
+        self.held |= {held.definition.name: encode(held) for held in change.held}
+        for name in change.gone:
+            self.held.pop(name, None)
+
+    def registry(self) -> Registry:
+        """The segments as they are stored."""
+        return Registry(self.state, map(_read_held, self.held.values()))
+
+
+@dataclass
 class MemoryStore:
     """What the store holds."""
 
@@ -70,6 +134,8 @@ class MemoryStore:
     idle: dict[int, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     shards: dict[str, int] = field(default_factory=dict)
     """Where each profile lives: in the real store its key says so."""
+    index: dict[int, MemoryIndex] = field(default_factory=lambda: defaultdict(MemoryIndex))
+    segments: dict[int, MemorySegments] = field(default_factory=lambda: defaultdict(MemorySegments))
     counters: dict[str, int] = field(default_factory=dict)
     outboxes: dict[int, list[Element]] = field(default_factory=lambda: defaultdict(list))
     tokens: int = 0
@@ -264,6 +330,42 @@ class MemoryShardStore(_Calls):
             for share in shares
         ]
 
+    async def directories(self, holds: Sequence[ShardHold]) -> list[Directory | None]:
+        """The directories as they are now."""
+        await self._weather.step("shard.directories")
+        index = self._store.index
+        return [index[hold.partition].directory() if self._store.holds(hold) else None for hold in holds]
+
+    async def some(self, hold: ShardHold, cursor: int) -> tuple[list[Profile], int]:  # noqa: ARG002
+        """All of them."""
+        await self._weather.step("shard.some")
+        store = self._store
+        here = [raw for profile, raw in store.profiles.items() if store.shards[profile] == hold.partition]
+        return [read_profile(raw) for raw in here], 0
+
+    async def registries(self, holds: Sequence[ShardHold]) -> list[Registry | None]:
+        """Live segments as they are now."""
+        await self._weather.step("shard.registries")
+        kept = self._store.segments
+        return [kept[hold.partition].registry() if self._store.holds(hold) else None for hold in holds]
+
+    async def due(self, hold: ShardHold, until_ms: int, most: int) -> dict[str, int]:
+        """Whose time has come."""
+        await self._weather.step("shard.due")
+        due = self._store.segments[hold.partition].due
+        return dict(sorted(((p, at) for p, at in due.items() if at <= until_ms), key=lambda one: one[::-1])[:most])
+
+    async def numbered(self, hold: ShardHold, first: int, most: int) -> list[str]:
+        """Profiles by number."""
+        await self._weather.step("shard.numbered")
+        ids = self._store.index[hold.partition].ids
+        return [ids.get(number, "") for number in range(first, first + most)]
+
+    async def timelines(self, hold: ShardHold, profiles: Sequence[str]) -> list[list[Entry]]:  # noqa: ARG002
+        """What is kept of timelines."""
+        await self._weather.step("shard.timelines")
+        return [[_read_entry(raw) for raw in self._store.timelines.get(profile, [])] for profile in profiles]
+
     async def listed(self, asked: Sequence[tuple[ShardHold, Listed]]) -> set[Listed]:
         """Which of these are in overflow lists."""
         await self._weather.step("shard.listed")
@@ -327,6 +429,8 @@ class MemoryShardStore(_Calls):
         for profile, what, place, text in written.folded.overflow:
             store.overflow.setdefault((profile, what), {})[text] = place
         self._let_go(written.folded.parting)
+        store.index[hold.partition].write(written.folded.planes)
+        store.segments[hold.partition].write(written.folded.segments)
         self._order(hold, written)
         outbox = store.outboxes[hold.partition]
         outbox[:] = outbox[trim:] + ([element] if element else [])

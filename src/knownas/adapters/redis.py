@@ -22,7 +22,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from knownas.errors import CannotStart, WorldFault
 
-SCRIPTS: Final = ("resolve", "materialize")
+SCRIPTS: Final = ("resolve", "materialize", "find", "people", "segments")
 TIMEOUT_SECONDS: Final = 30.0
 
 _PASSING: Final = (

@@ -12,13 +12,19 @@ from typing import Any, Final
 import msgspec
 
 from knownas.adapters import keys as k
+from knownas.adapters.index import numbers_in
 from knownas.adapters.keys import Keys
 from knownas.adapters.reader import owner_bytes, read_facts, read_owner, read_profile
 from knownas.adapters.redis import Command, Link, pack
+from knownas.find.planes import CODED_FIELDS, ID_BYTES, capacity, may_be_list
+from knownas.find.planes import pack as pack_numbers
+from knownas.find.segments import BEGINNING, NO_SEGMENTS, Held, Registry, SegmentChange, State
+from knownas.find.terms import Directory
+from knownas.find.upkeep import IN, NO_CHANGE, OUT, IndexChange
 from knownas.identity.facts import Facts, trimmed
 from knownas.identity.plan import Known, Look, Plan
 from knownas.identity.repeats import Counted, oldest_day
-from knownas.nouns import Identity, Names, Outcome, Owner, Profile
+from knownas.nouns import Entry, Identity, Names, Outcome, Owner, Profile
 from knownas.profile.fold import Folded
 from knownas.profile.leaving import IDLE_STEP, LEAVING, STEP, is_idle_guest
 from knownas.profile.parting import Listed, Parting
@@ -34,6 +40,9 @@ _read_outcomes: Final = msgspec.msgpack.Decoder(dict[int, Outcome]).decode
 _read_watermarks: Final = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
 _read_ids: Final = msgspec.msgpack.Decoder(tuple[int, tuple[int, ...]]).decode
 _read_counted: Final = msgspec.msgpack.Decoder(Counted).decode
+_read_entry: Final = msgspec.msgpack.Decoder(Entry).decode
+_read_held: Final = msgspec.msgpack.Decoder(Held).decode
+_read_state: Final = msgspec.msgpack.Decoder(State).decode
 _read_outgoing: Final = msgspec.msgpack.Decoder(list[Outgoing]).decode
 
 
@@ -232,6 +241,67 @@ class RedisShardStore:
             loaded.append(profiles if _is_held(share.hold, held) else None)
         return loaded
 
+    async def directories(self, holds: Sequence[ShardHold]) -> list[Directory | None]:
+        """The directories of the shards' indexes; None where the hold is refused."""
+        prefixes = [self._keys.shard(hold.partition) for hold in holds]
+        commands: list[Command] = []
+        for prefix in prefixes:
+            commands += (_held(prefix + k.AT), ("HGETALL", prefix + k.INDEX), ("LRANGE", prefix + k.INDEX_FREE, 0, -1))
+        answers = await self._link.run(commands)
+        found: list[Directory | None] = []
+        for hold, held, state, free in zip(holds, answers[::3], answers[1::3], answers[2::3], strict=True):
+            directory = Directory.stored(numbers_in(state), [int(number) for number in free])
+            found.append(directory if _is_held(hold, held) else None)
+        await self._learn([(p, one) for p, one in zip(prefixes, found, strict=True) if one is not None])
+        return found
+
+    async def _learn(self, directories: Sequence[tuple[str, Directory]]) -> None:
+        asked = [
+            (directory, prefix, of)
+            for prefix, directory in directories
+            for of in (*map(str, directory.properties.values()), *CODED_FIELDS)
+        ]
+        answers = await self._link.run([("HGETALL", prefix + k.codes(of)) for _, prefix, of in asked])
+        for (directory, _, of), flat in zip(asked, answers, strict=True):
+            directory.learn(of, numbers_in(flat))
+
+    async def some(self, hold: ShardHold, cursor: int) -> tuple[list[Profile], int]:
+        """Some of a shard's profiles, and where to go on."""
+        scan = ("SCAN", cursor, "MATCH", self._keys.shard(hold.partition) + k.profile("*"), "COUNT", SCANNED)
+        ((at, keys),) = await self._link.run([scan])
+        found = (await self._link.run([("MGET", *keys)]))[0] if keys else []
+        return [read_profile(raw) for raw in found if raw is not None], int(at)
+
+    async def registries(self, holds: Sequence[ShardHold]) -> list[Registry | None]:
+        """The live segments of the shards; None where the hold is refused."""
+        commands: list[Command] = []
+        for hold in holds:
+            prefix = self._keys.shard(hold.partition)
+            commands += (_held(prefix + k.AT), ("HGETALL", prefix + k.SEGMENTS))
+        answers = await self._link.run(commands)
+        pairs = zip(holds, answers[::2], answers[1::2], strict=True)
+        return [registry_in(flat) if _is_held(hold, held) else None for hold, held, flat in pairs]
+
+    async def due(self, hold: ShardHold, until_ms: int, most: int) -> dict[str, int]:
+        """Profiles whose time has come for segments, with that time, the earliest first."""
+        key = self._keys.shard(hold.partition) + k.SEGMENTS_DUE
+        command = ("ZRANGEBYSCORE", key, "-inf", until_ms, "WITHSCORES", "LIMIT", 0, most)
+        (flat,) = await self._link.run([command])
+        return {flat[n].decode(): int(float(flat[n + 1])) for n in range(0, len(flat), 2)}
+
+    async def numbered(self, hold: ShardHold, first: int, most: int) -> list[str]:
+        """The profiles that have these numbers; empty where nobody has."""
+        key = self._keys.shard(hold.partition) + k.INDEX_IDS
+        (raw,) = await self._link.run([("GETRANGE", key, first * ID_BYTES, (first + most) * ID_BYTES - 1)])
+        ids = [raw[n : n + ID_BYTES] for n in range(0, len(raw), ID_BYTES)]
+        return [one.hex() if any(one) else "" for one in ids]
+
+    async def timelines(self, hold: ShardHold, profiles: Sequence[str]) -> list[list[Entry]]:
+        """What is kept of timelines."""
+        prefix = self._keys.shard(hold.partition)
+        answers = await self._link.run([("LRANGE", prefix + k.timeline(profile), 0, -1) for profile in profiles])
+        return [[_read_entry(raw) for raw in answer] for answer in answers]
+
     async def listed(self, asked: Sequence[tuple[ShardHold, Listed]]) -> set[Listed]:
         """Which of these are in overflow lists."""
         commands = [
@@ -258,15 +328,11 @@ class RedisShardStore:
     async def index(self, hold: ShardHold) -> bool:
         """Put a shard's idle guests in order. Each step is fenced like a commit and moves nothing else; what a step of
         somebody before us left is cleared first."""
-        prefix, cursor = self._keys.shard(hold.partition), 0
+        cursor = 0
         held = await self._order(hold, "0", {})
         while held:
-            scan = ("SCAN", cursor, "MATCH", prefix + k.profile("*"), "COUNT", SCANNED)
-            ((at, keys),) = await self._link.run([scan])
-            found = (await self._link.run([("MGET", *keys)]))[0] if keys else []
-            profiles = [read_profile(raw) for raw in found if raw is not None]
+            profiles, cursor = await self.some(hold, cursor)
             held = await self._order(hold, "", {p.id: p for p in profiles if is_idle_guest(p)})
-            cursor = int(at)
             if not cursor:
                 break
         return held
@@ -274,7 +340,7 @@ class RedisShardStore:
     async def _order(self, hold: ShardHold, indexed: str, guests: Mapping[str, Profile]) -> bool:
         scored = [item for guest in guests.values() for item in (repr(guest.last_seen), guest.id)]
         nothing: Sequence[Any] = ("", "", 0, "", self._cap, [], [], [], [], [], [], [], indexed, scored, [])
-        (answer,) = await self._link.run([self._script(hold, nothing)])
+        (answer,) = await self._link.run([self._script(hold, (*nothing, *_UNCHANGED, *_segments(NO_SEGMENTS)))])
         return bool(answer == 1)
 
     async def commit(self, chunks: Sequence[tuple[ShardHold, Folded, int, Element]]) -> list[bool]:
@@ -322,6 +388,7 @@ class RedisShardStore:
         write = (
             str(after), encode(folded.watermarks), hold.published, outbox, self._cap,
             profiles, timelines, counters, overflow, *_parting(prefix, folded.parting), *_idle(hold, folded),
+            *_index(folded.planes, hold), *_segments(folded.segments),
         )  # fmt: skip
         return self._script(hold, write)
 
@@ -358,6 +425,85 @@ def _idle(hold: ShardHold, folded: Folded) -> tuple[str, list[Any], list[str]]:
     profiles = folded.profiles.values()
     guests = [item for p in profiles if is_idle_guest(p) for item in (repr(p.last_seen), p.id)]
     return said, guests, [profile.id for profile in profiles if not is_idle_guest(profile)]
+
+
+_UNCHANGED: Final[Sequence[Any]] = ([], [], [], 0, [], [], [], 0)
+
+
+def _index(change: IndexChange, hold: ShardHold) -> Sequence[Any]:
+    """What a commit writes of the index: names and state, codes by property, runs of ids, numbers that are taken and
+    freed, planes that expire, planes with who enters and who leaves, how many bits a new plane has."""
+    if change is NO_CHANGE or hold.directory is None:
+        return _UNCHANGED
+    codes: dict[str, list[Any]] = {}
+    for of, text, code in change.codes:
+        codes.setdefault(of, []).extend((text, code))
+    turned: list[Any] = []
+    for plane, numbers in change.planes.items():
+        on = [number for number, way in numbers.items() if way == IN]
+        off = [] if len(on) == len(numbers) else [number for number, way in numbers.items() if way == OUT]
+        fields: list[str] = []
+        if may_be_list(plane):
+            turned += (plane, 1, pack_numbers(on), pack_numbers(off), fields)
+            continue
+        if len(on) > 1 and max(on) >= change.unused:
+            fields = _fields([number - change.unused for number in on if number >= change.unused], change.unused)
+            on = [number for number in on if number < change.unused]
+        turned += (plane, 0, pack_numbers(on), pack_numbers(off), fields)
+    return (
+        [item for pair in change.state.items() for item in pair], [item for pair in codes.items() for item in pair],
+        _runs(change.ids), change.taken, list(change.freed), list(change.expired), turned,
+        capacity(hold.directory.next),
+    )  # fmt: skip
+
+
+FIELD_BITS: Final = 48
+"""Lua's numbers hold whole ones of so many bits, and `BITFIELD` writes them at once."""
+
+
+def _fields(places: Sequence[int], first: int) -> list[str]:
+    """New numbers' bits, many in one piece: all bits around them are theirs, so what is written is known."""
+    words: dict[int, int] = {}
+    for place in places:
+        word, bit = divmod(place, FIELD_BITS)
+        words[word] = words.get(word, 0) | 1 << FIELD_BITS - 1 - bit
+    return [
+        item for word, value in words.items()
+        for item in ("SET", f"u{FIELD_BITS}", str(first + word * FIELD_BITS), str(value))
+    ]  # fmt: skip
+
+
+def _segments(change: SegmentChange) -> Sequence[Any]:
+    """What a commit writes of live segments: whose time has come, when others are due, fields of state and segments
+    that are others, fields of those that are gone."""
+    fields: list[Any] = []
+    if change.state is not None:
+        fields += (k.SEGMENTS_STATE, encode(change.state))
+    for held in change.held:
+        fields += (k.SEGMENT + held.definition.name, encode(held))
+    due = [item for profile, at in change.due.items() for item in (at, profile)]
+    return list(change.past), due, fields, [k.SEGMENT + name for name in change.gone]
+
+
+def registry_in(flat: Sequence[bytes]) -> Registry:
+    """The live segments of a shard, from its hash."""
+    fields = {flat[n].decode(): flat[n + 1] for n in range(0, len(flat), 2)}
+    state = fields.pop(k.SEGMENTS_STATE, None)
+    return Registry(_read_state(state) if state is not None else BEGINNING, map(_read_held, fields.values()))
+
+
+def _runs(ids: Mapping[int, str]) -> list[Any]:
+    """Where ids are written, those of consecutive numbers at once: first number, the ids' bytes."""
+    runs: list[Any] = []
+    before = -2
+    for number, profile in sorted(ids.items()):
+        raw = bytes.fromhex(profile) if profile else bytes(ID_BYTES)
+        if number == before + 1:
+            runs[-1] += raw
+        else:
+            runs += (number, raw)
+        before = number
+    return runs
 
 
 def _take(at: str, token: str, position: int, *fields: str) -> list[Command]:

@@ -12,7 +12,7 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 from knownas import __version__
-from knownas.cli import act, demo, explain, gateway, load, look, runs, send, topics
+from knownas.cli import act, demo, explain, find, gateway, load, look, runs, segments, send, topics
 from knownas.cli.output import errors, plain, quiet_logs
 from knownas.errors import KnownasError, WorldFault, WrongInput
 from knownas.settings import LOCAL
@@ -26,7 +26,7 @@ app = App(
     help_format="plaintext",
 )
 COMMANDS: tuple[Callable[..., Coroutine[Any, Any, int | None]], ...] = (
-    runs.up, runs.worker, gateway.serve, demo.demo, send.send, look.profile, explain.explain, look.verify,
+    runs.up, runs.worker, gateway.serve, demo.demo, send.send, look.profile, find.find, explain.explain, look.verify,
     act.demerge, act.release, act.delete,
 )  # fmt: skip
 for command in COMMANDS:
@@ -37,6 +37,7 @@ app.command(gateway.keys)
 _topics = App(name="topics", help="The topics of knownas in Kafka.", help_format="plaintext")
 _topics.command(topics.create)
 app.command(_topics)
+app.command(segments.app)
 
 
 def run(arguments: Sequence[str]) -> int:

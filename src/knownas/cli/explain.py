@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -15,10 +15,10 @@ from knownas.cli.output import errors, say_json
 from knownas.cli.telling import Story, place_of, record_as_data, say_record, say_story, story_as_data
 from knownas.cli.who import PROFILE_ID, Who, parse_time, parse_who
 from knownas.errors import WrongInput
-from knownas.identity.story import Called, arrived_by, in_order, met_by
-from knownas.nouns import LEDGER, LedgerRow, Position, Profile, murmur2
+from knownas.identity.story import Called, arrived_by, met_by
+from knownas.nouns import LedgerRow, Position, Profile
+from knownas.operate.asking import Asking
 from knownas.operate.inquiry import inquire, parse_position
-from knownas.operate.ledger import Naming, rows_about, since_of
 from knownas.operate.world import World, open_world
 from knownas.settings import load
 from knownas.topics import Layout
@@ -59,7 +59,7 @@ async def explain(
     named = parse_who(who, settings, bare="device") if who is not None else None
     async with open_world(settings) as world:
         layout = await world.layout()
-        asking = _Asking(world, layout, Reader(world.link(), world.keys, world.names, layout))
+        asking = _Answering(world, layout, Reader(world.link(), world.keys, world.names, layout))
         position = parse_position(event, layout) if event is not None else None
         if named is not None:
             with _watched(json) as progress:
@@ -88,11 +88,12 @@ def _watched(quiet: bool) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-class _Asking:
-    """What a question is answered from."""
+class _Answering:
+    """Puts an answer together, with what hashed names are called."""
 
     def __init__(self, world: World, layout: Layout, reader: Reader) -> None:
         self.world, self.layout, self.reader = world, layout, reader
+        self._asking = Asking(world.log, reader, world.names, layout)
 
     async def story(
         self, who: Who, at_ms: int | None, event: Position | None, whole: bool, progress: Progress
@@ -100,16 +101,15 @@ class _Asking:
         """What the ledger has about somebody; 32 hexadecimal digits are a profile, if the ledger knows it."""
         rows: list[LedgerRow] = []
         if who.about == "device" and PROFILE_ID.fullmatch(who.text):
-            since = 0 if whole else since_of(await self.reader.profile(who.text))
-            rows = await self._rows(Naming(who.text), None, since, progress)
+            rows = await self._asking.of_profile(who.text, progress, whole=whole)
             who = who._replace(about="profile") if rows else who
-        if not rows:
-            home = [murmur2(who.value.encode()) % self.layout.partitions] if who.about == "device" else None
-            rows = await self._rows(Naming(self._digest(who)), home, 0, progress)
+        if not rows and who.identity is not None:
+            rows = await self._asking.of_identity(who.identity, progress)
+        elif not rows:
+            rows = await self._asking.of_device(who.value, progress)
         if not rows:
             raise WrongInput(f"the ledger knows nothing of {who.text}")
-        ordered = in_order(who.about, rows)
-        story = Story(who, ordered, ordered[0], at_ms, event)
+        story = Story(who, rows, rows[0], at_ms, event)
         if event is not None:
             met = met_by(story.rows, event, await self._time_of(event, progress))
             return story._replace(rows=met)
@@ -134,12 +134,6 @@ class _Asking:
             called |= {names.identity(each): f"{each.kind} {each.value}" for each in found.identities}
             called[found.id] = _name_of(found)
         return called if device is None else {**called, names.device(device): f"device {device}"}
-
-    async def _rows(
-        self, wanted: Naming, partitions: Sequence[int] | None, since_ms: int, progress: Progress
-    ) -> list[LedgerRow]:
-        ledger = self.layout.name(LEDGER)
-        return await rows_about(self.world.log, ledger, wanted, partitions, since_ms, progress)
 
     async def _time_of(self, event: Position, progress: Progress) -> int:
         found = await inquire(self.world, self.layout, self.reader, event, progress)

@@ -1,8 +1,9 @@
-"""`knownas serve` and `knownas keys`: the gateway, and who may call it."""
+"""`knownas serve` and `knownas keys`: the gateway, who may call it, and tokens for reading back."""
 
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Final
@@ -11,10 +12,12 @@ from cyclopts import App, Parameter
 
 from knownas.cli.output import console, errors, plain, quiet_logs, say_json, say_line, when
 from knownas.cli.waiting import AnyPort, layout_when_there, stopping
+from knownas.cli.who import parse_who
 from knownas.errors import CannotStart, WrongInput
 from knownas.operate.world import World, open_world
 from knownas.serve.house import House
 from knownas.serve.keys import KeyRow, KeyStore, Right, check_chosen
+from knownas.serve.tokens import Claims, Tokens
 from knownas.settings import Settings, load
 from knownas.topics import Layout
 from knownas.wiring import calm_collector
@@ -126,6 +129,44 @@ async def create(
     else:
         console.print(text, markup=False)
         errors.print(f"may {', '.join(row.rights)}; keep it: only its hash is stored. `knownas keys revoke {row.id}`")
+    return 0
+
+
+@keys.command
+def token(who: str, *, minutes: int = 10, device: str | None = None, json: bool = False) -> int:
+    """Sign a token with which a page may read back the person it speaks for, as a site's server does.
+
+    It goes into the host that CleverTap's Web SDK is given: clevertap.init(ACCOUNT, '', 'HOST/t/TOKEN').
+
+    Parameters
+    ----------
+    who
+        Whose it is: kind:value of an identity.
+    minutes
+        For how long it holds.
+    device
+        The only device, a GUID of the SDK, that may use it.
+    json
+        Answer as one JSON document.
+    """
+    settings = load()
+    named = parse_who(who, settings, bare="device")
+    if named.identity is None:
+        raise WrongInput(f"a token is for an identity, as kind:value; {who} is none")
+    if not settings.token_keys():
+        raise CannotStart("no key for tokens is set: put at least 32 characters into KNOWNAS_HTTP_TOKEN_KEYS")
+    most = settings.http_token_seconds // 60
+    if not 1 <= minutes <= most:
+        raise WrongInput(f"a token lives for 1 to {most} minutes (KNOWNAS_HTTP_TOKEN_SECONDS)")
+    until = int(time.time()) + minutes * 60
+    signed = Tokens(settings.token_keys(), settings.http_token_seconds).sign(
+        Claims(f"{named.identity.kind}:{named.identity.value}", until, device)
+    )
+    if json:
+        say_json({"token": signed, "expires": until})
+    else:
+        console.print(signed, markup=False, soft_wrap=True)
+        errors.print(f"holds until {when(until)}")
     return 0
 
 

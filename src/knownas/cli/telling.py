@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from knownas.cli.output import console, plain, when
 from knownas.cli.who import Who
 from knownas.identity.story import Called, Standing, gathered, standing, stands, told
 from knownas.nouns import LedgerRow, Position
+from knownas.operate.asking import rows_as_data, standing_as_data
 from knownas.operate.inquiry import Inquiry
 from knownas.records.reasons import REJECTIONS
 from knownas.topics import Layout
@@ -114,21 +113,7 @@ def story_as_data(story: Story) -> dict[str, Any]:
     else:
         as_of = {"at": story.at_ms} if story.at_ms is not None else None
     about = {"about": story.who.about, "who": story.who.text, "asOf": as_of}
-    rows = [_row_as_data(row) for row in story.rows]
-    return about | {"standing": _standing_as_data(story.standing), "rows": rows}
-
-
-def _standing_as_data(stood: Standing) -> dict[str, Any]:
-    shown: dict[str, Any] = {"state": stood.state, "profile": stood.profile}
-    if stood.row is not None:
-        shown |= {"since": stood.row.ts, "at": stood.row.at, "position": stood.row.position._asdict()}
-    return shown | ({"suppressed": stood.suppressed} if stood.about == "identity" else {})
-
-
-def _row_as_data(row: LedgerRow) -> dict[str, Any]:
-    """A row and its sentence, in which devices and identities stay hashes."""
-    data: dict[str, Any] = msgspec.to_builtins(row)
-    return data | {"told": told(row, {})}
+    return about | {"standing": standing_as_data(story.standing), "rows": rows_as_data(story.rows)}
 
 
 def record_as_data(found: Inquiry) -> dict[str, Any]:
@@ -137,8 +122,8 @@ def record_as_data(found: Inquiry) -> dict[str, Any]:
     return found._asdict() | {
         "position": found.position._asdict(),
         "home": found.home._asdict() if found.home is not None else None,
-        "speaker": _standing_as_data(speaker) if speaker is not None else None,
-        "rows": [_row_as_data(row) for row in found.rows],
+        "speaker": standing_as_data(speaker) if speaker is not None else None,
+        "rows": rows_as_data(found.rows),
     }
 
 

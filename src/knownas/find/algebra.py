@@ -6,8 +6,9 @@ common. So `or` and `without` need no node of their own, a complement costs noth
 the same set said twice is one node, worked out once.
 
 A program is a list of steps for registers: AND, OR and XOR, of at most `WIDE` operands (beyond 16 keys `BITOP` leaves
-its fast path: 30 planes take eleven times as long as 16). Registers are few, since one is free again after its last
-use: a register that is made anew costs the store more than one that is written over.
+its fast path: 30 planes take eleven times as long as 16), and TWICE, who is in two planes or more of any number.
+Registers are few, since one is free again after its last use: a register that is made anew costs the store more than
+one that is written over.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ALL_PLANE: Final = "all"
 Set = int
 """An expression: a node's place or, complemented, `~place`."""
 
-Operation = Literal["AND", "OR", "XOR"]
+Operation = Literal["AND", "OR", "XOR", "TWICE"]
 Operand = str | int
 """A plane by its name, or a register by its number."""
 
@@ -50,8 +51,9 @@ class Algebra:
 
     def __init__(self) -> None:
         self._planes: dict[int, str] = {EVERYONE: ALL_PLANE}
-        self._places: dict[str | tuple[Set, ...], int] = {ALL_PLANE: EVERYONE}
+        self._places: dict[str | tuple[Set | str, ...], int] = {ALL_PLANE: EVERYONE}
         self._common: dict[int, tuple[Set, ...]] = {}
+        self._twice: dict[int, tuple[str, ...]] = {}
 
     def plane(self, name: str) -> Set:
         """The people in a plane."""
@@ -94,6 +96,17 @@ class Algebra:
         """These, but for those."""
         return self.every((these, ~those))
 
+    def twice(self, planes: Sequence[str]) -> Set:
+        """Whoever is in two of these planes or more."""
+        if len(planes) < 2:
+            return NOBODY
+        key = ("twice", *planes)
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = len(self._places)
+            self._twice[place] = tuple(planes)
+        return place
+
     def planes(self, sets: Iterable[Set]) -> list[str]:
         """The planes that expressions rest on, in order of first mention."""
         found: dict[str, None] = {}
@@ -106,20 +119,24 @@ class Algebra:
             seen.add(place)
             if place in self._planes:
                 found[self._planes[place]] = None
+            elif place in self._twice:
+                found |= dict.fromkeys(self._twice[place])
             else:
                 left += [part if part >= 0 else ~part for part in reversed(self._common[place])]
         return list(found)
 
     def program(self, wanted: Sequence[Set]) -> Program:
         """The program that works these sets out."""
-        return _Writing(self._planes, self._common).program(wanted)
+        return _Writing(self._planes, self._common, self._twice).program(wanted)
 
 
 class _Writing:
     """Writes one program: every step to a register of its own first, then to as few as will do."""
 
-    def __init__(self, planes: dict[int, str], common: dict[int, tuple[Set, ...]]) -> None:
-        self._planes, self._common = planes, common
+    def __init__(
+        self, planes: dict[int, str], common: dict[int, tuple[Set, ...]], twice: dict[int, tuple[str, ...]]
+    ) -> None:
+        self._planes, self._common, self._twice = planes, common, twice
         self._steps: list[Step] = []
         self._done: dict[int, tuple[Operand, bool]] = {}
 
@@ -138,11 +155,13 @@ class _Writing:
             return self._planes[place], turned
         held = self._done.get(place)
         if held is None:
-            held = self._done[place] = self._worked_out(self._common[place])
+            held = self._done[place] = self._worked_out(place)
         return held[0], held[1] != turned
 
-    def _worked_out(self, parts: tuple[Set, ...]) -> tuple[Operand, bool]:
-        values = [self._value(part) for part in parts]
+    def _worked_out(self, place: int) -> tuple[Operand, bool]:
+        if place in self._twice:
+            return self._step("TWICE", self._twice[place]), False
+        values = [self._value(part) for part in self._common[place]]
         inside = [operand for operand, is_turned in values if not is_turned]
         outside = [operand for operand, is_turned in values if is_turned]
         if not inside:

@@ -25,6 +25,7 @@ their small numbers in the shard's `Directory`, values of texts by their codes.
 | `e<e>` `e<e>+<k>`      | did event e ever; at least 2^k times ever (k from 1 to `POWERS`)                       |
 | `d<e>:<day>` `dd<e>:<day>` | did it on that day; twice or more on it                                            |
 | `b<e>`                 | did it three times or more on one of the days that are kept by day                     |
+| `s<n>`                 | is in the live segment n                                                               |
 
 **Codes.** A value gets the next code of its property or field when it is first set, from 1, as long as there are fewer
 than `CODES` (in the shard: `CODES_IN_ALL`) and it is no longer than `CODED_CHARACTERS`. Any other has the code
@@ -36,14 +37,14 @@ the directory and was not refused a code is nobody's.
 that event by day. Properties of `EXISTENCE_ONLY` have `x` alone. Of events beyond the first `EVENTS` and properties
 beyond the first `PROPERTIES` names of a shard nothing is indexed.
 
-**In the store** a plane is a string of bits, the first number in the highest bit of the first byte (as `SETBIT` has it),
-and may end early: what is beyond its end is 0. One that is empty may not exist. A plane that `may_be_list` is first a
-list: its numbers in three bytes each (`pack`), in any order, until it has more than `LISTED`; then, for ever, bits.
+**In the store** a plane is a string of bits, the first number in the highest bit of the first byte (as `SETBIT` has
+it), and may end early: what is beyond its end is 0. One that is empty may not exist. A plane that `may_be_list` is
+first a list: its numbers in three bytes each (`pack`), in any order, until it has more than `LISTED`; then, for ever,
+bits.
 """
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -75,6 +76,8 @@ DAYS: Final = 92
 LISTED: Final = 256
 """A list that gets longer becomes a string of bits."""
 NUMBER_BYTES: Final = 3
+ID_BYTES: Final = 16
+"""What a profile's id takes by number."""
 MOST_NUMBERS: Final = 1 << 8 * NUMBER_BYTES
 
 FIRST_DATE: Final = -43_829
@@ -96,10 +99,10 @@ TYPES: Final[tuple[ProfileType, ...]] = ("anonymous", "addressable", "customer")
 CHANNELS: Final = ("email", "push", "sms")
 
 CHANNEL_FIELDS: Final = ("source", "medium", "campaign", "referrer")
-CODED_FIELDS: Final = (
+CONTEXT_FIELDS: Final = (
     "city", "country", "os", "osVersion", "browser", "appVersion", "make", "model", "language", "timezone",
-    *CHANNEL_FIELDS,
 )  # fmt: skip
+CODED_FIELDS: Final = (*CONTEXT_FIELDS, *CHANNEL_FIELDS)
 EXISTENCE_ONLY: Final = frozenset({"Photo", *PROPERTY_OF_KIND.values()})
 """Properties that are looked up in another way, or by nobody."""
 
@@ -202,9 +205,14 @@ def busy_day(event: int) -> str:
     return f"b{event}"
 
 
+def segment(number: int) -> str:
+    """Who is in a live segment."""
+    return f"s{number}"
+
+
 def may_be_list(plane: str) -> bool:
     """Whether a plane of this name is kept as a list while few are in it."""
-    return plane[0] in "di"
+    return plane[0] in "dis"
 
 
 # -------------------------------------------------------------------------------------------------------------- values
@@ -228,7 +236,7 @@ def text_of(value: Any) -> str:
 
 def bucket(text: str) -> int:
     """The code of a value (`text_of`) that has none of its own."""
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=2).digest()
+    digest = blake2b(text.encode(), digest_size=2).digest()
     return 1 << BUCKET_BIT | int.from_bytes(digest, "big") & (1 << BUCKET_BIT) - 1
 
 
@@ -243,20 +251,17 @@ def number_slice(value: float) -> int:
 
 
 def is_exact(value: float) -> bool:
-    """Whether no other number has the same slice: it is the first of those that have, and whole and small.
-
-    Other numbers may share the slice of 5, as 5.0001 does; those are not exact. So among the exact ones a slice has one
-    number, and who is not exact is not known.
-    """
-    return least_of(number_slice(value)) == value
+    """Whether it is the number that its slice stands for (`number_of`); others share the slice, as 5.0001 does 5's."""
+    return number_of(number_slice(value)) == value
 
 
-def least_of(slice_: int) -> float:
-    """The one number of a slice that is exact."""
-    word = slice_ << 64 - NUMBER_BITS
-    word = word & ~(1 << 63) if word >> 63 else ~word & _WORD
+def number_of(slice_: int) -> float:
+    """The number that a slice stands for: of all that share it the one nearest to 0."""
+    rest = 64 - NUMBER_BITS
+    word = slice_ << rest
+    word = word & ~(1 << 63) if word >> 63 else ~(word | (1 << rest) - 1) & _WORD
     (value,) = struct.unpack(">d", struct.pack(">Q", word))
-    return float(value) if math.isfinite(value) else math.inf
+    return float(value)
 
 
 _WORD: Final = (1 << 64) - 1

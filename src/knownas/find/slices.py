@@ -7,7 +7,8 @@ expression.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from itertools import groupby
 
 from knownas.find.algebra import EVERYONE, NOBODY, Algebra, Set
 
@@ -19,8 +20,9 @@ def at_least(algebra: Algebra, bits: Sequence[Set], number: int) -> Set:
     if number >> len(bits):
         return NOBODY
     found = EVERYONE
-    for place, bit in enumerate(bits):
-        found = algebra.both(bit, found) if number >> place & 1 else algebra.either(bit, found)
+    for is_set, run in groupby(enumerate(bits), key=lambda bit: number >> bit[0] & 1):
+        some = [found, *(bit for _, bit in run)]
+        found = algebra.every(some) if is_set else algebra.some(some)
     return found
 
 
@@ -42,8 +44,18 @@ def between(algebra: Algebra, bits: Sequence[Set], low: int, high: int) -> Set:
 
 def one_of(algebra: Algebra, bits: Sequence[Set], numbers: Collection[int]) -> Set:
     """Those whose number is among these."""
+    numbers = [number for number in numbers if 0 <= number < 1 << len(bits)]
+    if not numbers:
+        return NOBODY
     if len(numbers) == 1:
-        return equals(algebra, bits, next(iter(numbers)))
+        return equals(algebra, bits, numbers[0])
+    varying = 0
+    first = numbers[0]
+    for number in numbers:
+        varying |= number ^ first
+    width = varying.bit_length()
+    # The bits that all have in common are compared at once.
+    among = [bit if first >> place & 1 else ~bit for place, bit in enumerate(bits) if place >= width]
     known: dict[tuple[int, frozenset[int]], Set] = {}
 
     def split(width: int, left: frozenset[int]) -> Set:
@@ -61,15 +73,5 @@ def one_of(algebra: Algebra, bits: Sequence[Set], numbers: Collection[int]) -> S
             held = known[width, left] = picked
         return held
 
-    return split(len(bits), frozenset(n for n in numbers if 0 <= n < 1 << len(bits)))
-
-
-def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """Numbers in ascending order as ranges, both ends included."""
-    found: list[tuple[int, int]] = []
-    for number in numbers:
-        if found and found[-1][1] == number - 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return found
+    low = (1 << width) - 1
+    return algebra.both(*among, split(width, frozenset(number & low for number in numbers)))

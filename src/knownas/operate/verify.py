@@ -2,7 +2,8 @@
 
 What is compared, byte for byte: facts, owners, profiles with their versions, tombstones, timelines, overflow lists,
 what is still to be let go of, idle guests, counters, the ledger, the rejected records, the control records, and the
-newest published state of every profile.
+newest published state of every profile. The index of each shard is compared with what its profiles are: whoever is in a
+plane too many or too few is a difference.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import msgspec
 import orjson
 
 from knownas.adapters import keys as k
-from knownas.adapters.reader import Reader, owner_bytes
+from knownas.adapters.index import StoredIndex, read_index
+from knownas.adapters.reader import Reader, owner_bytes, read_profile
+from knownas.adapters.store import registry_in
 from knownas.identity.facts import KEPT
 from knownas.nouns import (
     CHANGED,
@@ -33,8 +36,11 @@ from knownas.operate.settle import backlog
 from knownas.operate.world import World
 from knownas.plain import Answer, LogRecord, Setting, Told, find_order
 from knownas.plain import run as run_plain
+from knownas.plain.folding import Shard
+from knownas.plain.indexing import Book, Index, differences
 from knownas.plain.leaving import idle_guests, told_of
 from knownas.plain.order import Said, said_in, what_was_said
+from knownas.plain.segmenting import segments_of
 from knownas.stages.resolve import LONGEST_VALUE
 from knownas.topics import Layout
 
@@ -85,7 +91,7 @@ async def verify_store(world: World, layout: Layout) -> Report:
     messages = await _message_order(world, layout, said)
     answer = run_plain(logs, setting, find_order(logs, rows, setting, said), messages)
     stored = await _Stored.read(world, reader)
-    comparing = _Comparing(answer, stored, layout, world)
+    comparing = _Comparing(answer, stored, await _segment_numbers(world, layout), layout, world)
     comparing.stage_1(rows)
     comparing.stage_2()
     comparing.rejections({position: (one.said.reason, one.value) for position, one in rejected.items()})
@@ -137,6 +143,13 @@ async def _newest_changes(world: World, layout: Layout) -> dict[str, dict[str, A
     return newest
 
 
+async def _segment_numbers(world: World, layout: Layout) -> list[dict[str, int]]:
+    """What each shard calls its live segments."""
+    keys = [world.keys.shard(shard) + k.SEGMENTS for shard in range(layout.shards)]
+    registries = map(registry_in, await world.link().run([("HGETALL", key) for key in keys]))
+    return [{name: one.number for name, one in registry.by_name.items()} for registry in registries]
+
+
 class _Stored(NamedTuple):
     """Everything the stages have stored, by key without prefix and hash tag's braces."""
 
@@ -148,6 +161,7 @@ class _Stored(NamedTuple):
     leaving: dict[tuple[str, str], list[bytes]]
     idle: dict[str, float]
     counters: dict[str, int]
+    indexes: dict[int, StoredIndex]
 
     @classmethod
     async def read(cls, world: World, reader: Reader) -> _Stored:
@@ -159,6 +173,7 @@ class _Stored(NamedTuple):
         overflow: dict[tuple[str, str], Any] = {}
         leaving: dict[tuple[str, str], Any] = {}
         idle: dict[str, float] = {}
+        indexes: dict[int, StoredIndex] = defaultdict(StoredIndex)
         for some in _slices(await reader.keys_like(prefix + "{*")):
             names = [key.decode().removeprefix(prefix) for key in some]
             commands = [_read_command(name, key) for name, key in zip(names, some, strict=True)]
@@ -176,9 +191,11 @@ class _Stored(NamedTuple):
                 elif what in ("x", "l"):
                     kind, _, profile = ident.partition(":")
                     (overflow if what == "x" else leaving)[profile, kind] = answer
+                elif what == "q":
+                    indexes[int(tag.removeprefix("{"))].take(rest, answer)
                 elif what == k.IDLE:
                     idle |= {answer[n].decode(): float(answer[n + 1]) for n in range(0, len(answer), 2)}
-        return cls(facts, owners, profiles, timelines, overflow, leaving, idle, await reader.counters())
+        return cls(facts, owners, profiles, timelines, overflow, leaving, idle, await reader.counters(), indexes)
 
 
 def _read_command(name: str, key: bytes) -> Sequence[str | bytes | int]:
@@ -189,9 +206,14 @@ def _read_command(name: str, key: bytes) -> Sequence[str | bytes | int]:
         return ("ZRANGE", key, 0, -1)
     if rest == k.IDLE:
         return ("ZRANGE", key, 0, -1, "WITHSCORES")
-    if name.startswith("{meta}:") or rest.startswith("i:") or rest in (k.AT, k.COUNTERS, k.OUTBOX):
+    if rest.startswith("q:"):
+        return read_index(rest, key)
+    if name.startswith("{meta}:") or rest.startswith("i:") or rest in _PASSED_OVER:
         return ("TYPE", key)
     return ("GET", key)
+
+
+_PASSED_OVER: Final = (k.AT, k.COUNTERS, k.OUTBOX, k.SEGMENTS, k.SEGMENTS_DUE)
 
 
 def _slices(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
@@ -202,7 +224,10 @@ def _slices(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 class _Comparing:
     """Collects differences, each one line that names what differs."""
 
-    def __init__(self, answer: Answer, stored: _Stored, layout: Layout, world: World) -> None:
+    def __init__(
+        self, answer: Answer, stored: _Stored, numbers: Sequence[Mapping[str, int]], layout: Layout, world: World
+    ) -> None:
+        self.segment_numbers = numbers
         self.answer, self.stored, self.layout, self.world = answer, stored, layout, world
         self.differences: list[str] = []
         self.equal_profiles = 0
@@ -246,6 +271,7 @@ class _Comparing:
         idle: dict[str, float] = {}
         totals: dict[str, int] = defaultdict(int)
         for shard in self.answer.shards:
+            self.segments(shard)
             profiles |= {key: encode(profile) for key, profile in shard.profiles.items()}
             cap = self.world.settings.timeline_entries
             timelines |= {key: [encode(entry) for entry in es[-cap:]] for key, es in shard.timelines.items()}
@@ -254,12 +280,35 @@ class _Comparing:
             idle |= idle_guests(shard)
             for name, count in shard.counters().items():
                 totals[name] += count
-        self.equal_profiles = self.mapping("profile", profiles, self.stored.profiles)
+        stored = {key: read_profile(raw) for key, raw in self.stored.profiles.items()}
+        unnumbered = {key: encode(msgspec.structs.replace(one, number=-1)) for key, one in stored.items()}
+        self.equal_profiles = self.mapping("profile", profiles, unnumbered)
+        for shard in self.answer.shards:
+            here = {key: stored[key].number for key, one in shard.profiles.items() if key in stored and not one.gone}
+            self.index(shard, here)
         self.mapping("timeline of", timelines, self.stored.timelines)
         self.mapping("overflow list", overflow, self.stored.overflow)
         self.mapping("leaving list", leaving, self.stored.leaving)
         self.mapping("idle guest", idle, self.stored.idle)
         self.mapping("counter", totals, self.stored.counters)
+
+    def segments(self, shard: Shard) -> None:
+        """Everybody's live segments as the model has them, by the numbers that the shard gave them."""
+        numbers, cap = self.segment_numbers[shard.number], self.world.settings.timeline_entries
+        self.mapping(f"live segment in shard {shard.number}", dict.fromkeys(shard.segments), dict.fromkeys(numbers))
+        for profile in shard.profiles.values():
+            names = segments_of(profile, shard, cap)
+            profile.segments = sorted(numbers[name] for name in names if name in numbers)
+
+    def index(self, shard: Shard, numbers: Mapping[str, int]) -> None:
+        """The index of a shard against what its profiles are."""
+        stored = self.stored.indexes[shard.number]
+        directory = stored.directory()
+        days = self.world.settings.day_timezone
+        book = Book(directory.events, directory.properties, directory.codes, directory.oldest, days)
+        index = Index(book, stored.ids, stored.free, directory.next, numbers, stored.planes)
+        for line in differences(shard, index):
+            self.differ(line)
 
     def rejections(self, found: Mapping[Position, tuple[str, bytes | None]]) -> None:
         shard_rejections = [rejection for shard in self.answer.shards for rejection in shard.rejections]

@@ -93,17 +93,22 @@ def zone_of_person(profile: Profile) -> tuple[str | None, tzinfo]:
     return said[0] if said else None, zones[0] if zones else UTC
 
 
-def age(profile: Profile, at: int) -> int | None:
-    """How old a person is at a moment: the birthdays there have been on the calendar where they are."""
+def newest_birthday(profile: Profile) -> date | None:
+    """The birthday that was said last."""
     newest: tuple[Timestamp, date] | None = None
     for field in BIRTHDAYS:
         held = profile.properties.get(field)
         day = birthday(held.value) if held is not None else None
         if held is not None and day is not None and (newest is None or held.ts > newest[0]):
             newest = held.ts, day
-    if newest is None:
+    return newest[1] if newest is not None else None
+
+
+def age(profile: Profile, at: int) -> int | None:
+    """How old a person is at a moment: the birthdays there have been on the calendar where they are."""
+    born, today = newest_birthday(profile), day_of(at)
+    if born is None:
         return None
-    born, today = newest[1], day_of(at)
     if today < LAST_DAY:
         today = datetime.fromtimestamp(at // 1000, zone_of_person(profile)[1]).date()
     had_it = (today.month, today.day) >= (born.month, born.day)

@@ -47,7 +47,9 @@ class Shard:
     which is 100; `leaving` is what of that has still to be let go of. `controls` is what stage 1 is asked, with its
     time, by the origin that says so; `sent` is what this shard tells others and itself. `published` is what the
     newest message about a profile shows, nothing where it is a tombstone. Events are counted by the days of a time
-    zone; phone numbers without a country code are those of a region.
+    zone; phone numbers without a country code are those of a region. `oldest_day` is the oldest that people are found
+    by for what they did on a day. `segments` are the queries of live segments by name, `newest_definition` the highest
+    version of them that came, `clock` the time of the newest tick.
     """
 
     day_timezone: str = "UTC"
@@ -64,6 +66,20 @@ class Shard:
     rows: list[LedgerRow] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     links: int = 0
+    oldest_day: int | None = None
+    segments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    newest_definition: int = 0
+    clock: int = 0
+
+    def pass_day(self, at: int) -> None:
+        """A message of a Kafka time came: 92 days are kept, and no message ends more than one."""
+        zone = zone_named(self.day_timezone)
+        assert zone is not None
+        wanted = day_number(at // 1000, zone) - 91
+        if self.oldest_day is None:
+            self.oldest_day = wanted
+        elif self.oldest_day < wanted:
+            self.oldest_day += 1
 
     def counters(self) -> dict[str, int]:
         """Profiles by type, without orphans; orphans; links; events of orphans."""
@@ -234,7 +250,7 @@ def _value(profile: Profile, key: str) -> Any:
     return profile.properties[key].value if key in profile.properties else None
 
 
-def _reachable(profile: Profile) -> list[str]:
+def reachable(profile: Profile) -> list[str]:
     """The channels that have an address that is not opted out, and that are not opted out of."""
 
     def has_open(kind: str, field: str) -> bool:
@@ -256,7 +272,7 @@ def _opted_out(profile: Profile) -> list[str]:
 def type_of(profile: Profile) -> Any:
     if "Charged" in profile.events:
         return "customer"
-    channels = _reachable(profile)
+    channels = reachable(profile)
     if profile.identities or "email" in channels or "push" in channels:
         return "addressable"
     return "anonymous"
@@ -269,7 +285,7 @@ def who(profile: Profile) -> dict[str, Any]:
         identities.setdefault(kind, []).append(value)
     shown: dict[str, Any] = {
         "type": profile.type,
-        "reachable": _reachable(profile),
+        "reachable": reachable(profile),
         "identities": identities,
         "devices": list(profile.devices),
         "guests": list(profile.guests),

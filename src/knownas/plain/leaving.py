@@ -10,6 +10,7 @@ of each list a sweep. Guests for whom nothing came for long go at ticks, 200 at 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -19,6 +20,7 @@ from knownas.nouns import (
     FORMAT,
     RESOLVED,
     UPDATES,
+    Definition,
     Entry,
     Identity,
     LedgerRow,
@@ -32,6 +34,7 @@ from knownas.nouns import (
 from knownas.plain.folding import Shard, type_of, view, who
 from knownas.plain.reading import Logs, Reading, Setting
 from knownas.plain.resolving import Message, origin_of
+from knownas.plain.segmenting import learn
 
 RECORDS = ("demerge", "delete", "release")
 LISTS = ("devices", "identities", "guests")
@@ -39,18 +42,21 @@ LISTS = ("devices", "identities", "guests")
 
 class Told(NamedTuple):
     """A message as the `resolved` topic recorded it: what it was made from, its offset in the shard, its Kafka time in
-    milliseconds, and for a tick after how many days idle guests go (None: it is no tick)."""
+    milliseconds, and for a tick after how many days idle guests go (None: it is no tick) and which
+    segments it brings."""
 
     source: Source
     offset: int
     at: int = 0
     tick_days: int | None = None
+    segments: Sequence[Definition] = ()
 
 
 class _Recorded(msgspec.Struct):
     source: Source
     task: str | None = None
     days: int = 0
+    segments: list[Definition] = []
 
 
 _read: Final = msgspec.json.Decoder(_Recorded).decode
@@ -59,12 +65,13 @@ _read: Final = msgspec.json.Decoder(_Recorded).decode
 def told_of(offset: int, at: int, value: bytes) -> Told:
     """A message from its record in the `resolved` topic."""
     recorded = _read(value)
-    return Told(recorded.source, offset, at, recorded.days if recorded.task == "tick" else None)
+    return Told(recorded.source, offset, at, recorded.days if recorded.task == "tick" else None, recorded.segments)
 
 
 def take(shard: Shard, message: Message, offset: int) -> None:
     """Fold a message that was not seen before and stands at this offset of the shard."""
     told, reading = message
+    shard.pass_day(told.at)
     profile = shard.profiles.get(told.profile)
     case = _Case(shard, told, reading, offset)
     if profile is not None and profile.gone and told.task is None:
@@ -80,9 +87,11 @@ def take(shard: Shard, message: Message, offset: int) -> None:
 def tick(told: Told) -> Message:
     """A tick as a message: time is what Kafka says."""
     days = told.tick_days or 0
-    return Message(
-        Resolved(profile="", source=told.source, at=told.at, ts=told.at / 1000, task="tick", days=days), None
-    )
+    resolved = Resolved(
+        profile="", source=told.source, at=told.at, ts=told.at / 1000, task="tick", days=days,
+        segments=list(told.segments),
+    )  # fmt: skip
+    return Message(resolved, None)
 
 
 def idle_guests(shard: Shard) -> dict[str, float]:
@@ -240,6 +249,7 @@ class _Case:
             self.tell(whose, "sweep")
 
     def look_at_the_clock(self) -> None:
+        learn(self.shard, self.told.segments, self.told.at)
         self.shard.looks_for_idle = self.told.days > 0
         then = self.told.at / 1000 - self.told.days * 86_400
         idle = sorted((seen, profile) for profile, seen in idle_guests(self.shard).items() if seen < then)

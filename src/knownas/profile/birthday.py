@@ -75,6 +75,11 @@ def zone_of(profile: Profile) -> tzinfo:
     return UTC
 
 
+def has_zone(profile: Profile) -> bool:
+    """Whether somebody said a time zone that exists."""
+    return zone_of(profile) is not UTC
+
+
 def timezone_of(profile: Profile) -> str | None:
     """The person's time zone as it was said."""
     return next(iter(_zones_said(profile)), None)

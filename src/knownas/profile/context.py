@@ -30,8 +30,8 @@ _DEGREES: Final = {"latitude": 90, "longitude": 180}
 
 def note(profile: Profile, given: dict[str, Any], ts: Timestamp) -> list[tuple[str, str]]:
     """Remember what a record's context says; returns what is refused: key and reason."""
-    if given and given.items() <= profile.context.items() and _DEGREES.keys().isdisjoint(given):
-        profile.context_ts = max(profile.context_ts, ts)  # what most records say is what is known
+    if is_known(profile, given):
+        profile.context_ts = max(profile.context_ts, ts)
         return []
     said: dict[str, Any] = {}
     refused: list[tuple[str, str]] = []
@@ -52,6 +52,11 @@ def note(profile: Profile, given: dict[str, Any], ts: Timestamp) -> list[tuple[s
         else:
             _fill(profile, said)
     return refused
+
+
+def is_known(profile: Profile, given: dict[str, Any]) -> bool:
+    """Whether a record says no more of all this than is known, as most do."""
+    return bool(given) and given.items() <= profile.context.items() and _DEGREES.keys().isdisjoint(given)
 
 
 def acquired(profile: Profile) -> dict[str, Any]:

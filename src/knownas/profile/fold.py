@@ -15,11 +15,16 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from knownas.find import planes, terms
+from knownas.find.segments import NO_SEGMENTS, SegmentChange
+from knownas.find.terms import Directory
+from knownas.find.upkeep import NO_CHANGE, IndexChange, Upkeep
 from knownas.nouns import (
     FORMAT,
     PROPERTY_OF_KIND,
     SHOWN,
     Count,
+    Definition,
     Entry,
     Identity,
     LedgerKind,
@@ -30,12 +35,13 @@ from knownas.nouns import (
     Resolved,
     Source,
     Task,
+    Timestamp,
 )
 from knownas.profile import context, subscriptions
 from knownas.profile.change import Before, before, message
 from knownas.profile.parting import SECOND_STAGE, Consequences, Parting
 from knownas.profile.properties import change
-from knownas.profile.time import Calendar, count_day, see, visit
+from knownas.profile.time import KEPT_DAYS, Calendar, count_day, see, visit
 from knownas.profile.types import PURCHASE, reachable, type_of
 from knownas.profile.view import values
 from knownas.records.control import Control
@@ -51,7 +57,10 @@ DEFAULT_FIELDS: Final = frozenset({
 })  # fmt: skip
 
 
-_NO_DATA: Final = msgspec.Raw(b"null")
+_PERSONAL: Final = frozenset({"DOB", "Birthday", "Timezone", "tz"})
+"""Properties from which more is known of a person than their value."""
+
+NO_DATA: Final = msgspec.Raw(b"null")
 """What `evtData` is where a record has none; msgspec knows no `Raw | None`."""
 
 
@@ -62,7 +71,7 @@ class Carried(msgspec.Struct, frozen=True):
     device: str | None = None
     profile: str | None = None
     evtName: str | None = None
-    evtData: msgspec.Raw = _NO_DATA
+    evtData: msgspec.Raw = NO_DATA
     profileData: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     test: bool | None = None
@@ -86,6 +95,7 @@ class Arrived(msgspec.Struct, frozen=True):
     releases: list[Identity] = []
     task: Task | None = None
     days: int = 0
+    segments: list[Definition] = []
 
 
 read: Final = msgspec.json.Decoder(Arrived).decode
@@ -106,11 +116,12 @@ NOTHING_PARTS: Final = Parting()
 
 class FoldRules(NamedTuple):
     """What a deployment decides: the days of which time zone are counted, the region of phone numbers without a
-    country code, whether every counted event is published."""
+    country code, whether every counted event is published, how many entries of a timeline are kept."""
 
     calendar: Calendar = Calendar()
     region: str | None = None
     publish_counts: bool = False
+    timeline_entries: int = 500
 
 
 USUAL: Final = FoldRules()
@@ -131,6 +142,8 @@ class Folded(NamedTuple):
     controls: Sequence[tuple[Control, Origin]] = ()
     told: Sequence[Resolved] = ()
     parting: Parting = NOTHING_PARTS
+    planes: IndexChange = NO_CHANGE
+    segments: SegmentChange = NO_SEGMENTS
 
 
 def encode_more(identity: Identity) -> str:
@@ -142,7 +155,8 @@ class Fold:
     """The profiles of a chunk while it is being folded.
 
     `profiles` are those that the chunk names, as far as they exist; they are changed in place. `devices_beyond` are
-    the (profile, device) pairs known to be in overflow lists already.
+    the (profile, device) pairs known to be in overflow lists already; `directory` is that of the shard's index, changed
+    in place.
     """
 
     def __init__(
@@ -152,8 +166,11 @@ class Fold:
         devices_beyond: Iterable[tuple[str, str]] = (),
         rules: FoldRules = USUAL,
         shard: int = 0,
+        directory: Directory | None = None,
     ) -> None:
         self._known, self._shard = profiles, shard
+        self._index = Upkeep(directory or Directory(), rules.calendar)
+        self._stood: dict[str, list[terms.Term]] = {}  # the planes of profiles that may be in others when all is folded
         self._watermarks = dict(watermarks)
         self._beyond = set(devices_beyond)
         self._rules, self._publish_counts = rules, rules.publish_counts
@@ -176,6 +193,9 @@ class Fold:
         """Everything folded so far."""
         for profile_id in list(self._dirty):
             self._render(profile_id)
+        for profile_id, stood in self._stood.items():
+            profile = self._touched[profile_id]
+            self._index.differ(profile, stood, terms.standing(profile))
         return Folded(
             self._touched,
             self._timelines,
@@ -188,7 +208,13 @@ class Fold:
             self._repeats,
             self._controls,
             self._told,
+            planes=self._index.result(),
         )
+
+    def stands(self, profile_id: str) -> tuple[Profile | None, Sequence[Entry]]:
+        """A profile as it is now, and what is new in its timeline."""
+        profile = self._touched.get(profile_id) or self._known.get(profile_id)
+        return profile, self._timelines.get(profile_id, ())
 
     def add(self, arrived: Arrived, raw: bytes, offset: int = 0) -> None:
         """Fold one message, at this offset of its shard; `raw` are its bytes, for where the record is rejected."""
@@ -200,6 +226,8 @@ class Fold:
             return
         self._watermarks[partition] = at
         self._refused = 0
+        if arrived.at >= self._index.clock_ms:
+            self._index.passes(arrived.at)
         profile_id, record = arrived.profile, arrived.record
         profile = self._touched.get(profile_id) or self._known.get(profile_id)
         if profile is None:
@@ -210,9 +238,12 @@ class Fold:
                 format=FORMAT, id=profile_id, first_seen=arrived.ts, last_seen=arrived.ts,
                 identities=[], devices=[], guests=[], properties={}, events={}, tokens={},
             )  # fmt: skip
+            self._index.enter(profile)
         elif profile.gone:
             self._turn_away(arrived, raw, offset)
             return
+        elif profile.number < 0:
+            self._index.adopt(profile)
         self._touched[profile_id] = profile
         if self._only_counts(profile, arrived):
             if profile_id in self._dirty:
@@ -245,6 +276,7 @@ class Fold:
             self._render(profile.id)
         if profile.id not in self._then:
             self._then[profile.id] = before(profile, self._publish_counts)
+            self._stood[profile.id] = terms.standing(profile) if profile.version else []
         mark_before = self._mark(profile, arrived)
         kind_before = kind_of(profile)
         events_before = events_total(profile) if arrived.guestOf else 0
@@ -331,13 +363,20 @@ class Fold:
         if not given and not arrived.sets:
             return
         wanted = {key: value for key, value in (given or {}).items() if key not in arrived.ignores} | arrived.sets
+        was = None if _PERSONAL.isdisjoint(wanted) else terms.personal(profile)
         for key, value in wanted.items():
-            if key not in profile.properties and self._is_full(profile, key):
-                refusal: str | None = "too_many_properties"
-            else:
-                refusal = change(profile.properties, key, value, arrived.ts)
+            held = profile.properties.get(key)
+            if held is None and self._is_full(profile, key):
+                self._refuse(arrived, "too_many_properties", key)
+                continue
+            earlier = held.value if held is not None else None
+            refusal = change(profile.properties, key, value, arrived.ts)
             if refusal is not None:
                 self._refuse(arrived, refusal, key)
+            elif key in profile.properties:
+                self._index.property(profile, key, earlier, profile.properties[key].value)
+        if was is not None:
+            self._index.differ(profile, was, terms.personal(profile))
 
     def _is_full(self, profile: Profile, key: str) -> bool:
         if len(profile.properties) < CUSTOM_PROPERTIES or key in DEFAULT_FIELDS:
@@ -357,11 +396,14 @@ class Fold:
         record = arrived.record
         assert record is not None
         ts, name = arrived.ts, record.evtName
-        see(profile, ts)
+        self._see(profile, ts)
         if record.device is not None:
             visit(profile, ts)
         if record.context is not None:
-            self._refuse_all(arrived, context.note(profile, record.context, ts))
+            if context.is_known(profile, record.context):
+                profile.context_ts = max(profile.context_ts, ts)
+            else:
+                self._note_context(profile, arrived, record.context)
         if record.subscriptions is not None:
             self._refuse_all(arrived, subscriptions.note(profile, record.subscriptions, ts, self._rules.region))
         if record.type == "event" and name is not None:
@@ -370,6 +412,32 @@ class Fold:
             self._count_event(profile, arrived, name)
         else:
             self._list(profile, arrived, record.type)
+
+    def _see(self, profile: Profile, ts: Timestamp) -> None:
+        last, first = profile.last_seen, profile.first_seen
+        if ts > last:
+            see(profile, ts)
+            if self._day(ts) != self._day(last):
+                self._index.seen(profile, planes.LAST_SEEN, last, ts)
+        elif ts < first:
+            told = terms.channel(profile)
+            see(profile, ts)
+            self._index.seen(profile, planes.FIRST_SEEN, first, ts)
+            self._index.fields(profile, told, terms.channel(profile), planes.CHANNEL_FIELDS)
+
+    def _note_context(self, profile: Profile, arrived: Arrived, given: dict[str, Any]) -> None:
+        known, brought = profile.context, profile.channel
+        told, around = terms.channel(profile), terms.around(profile)
+        zoned = given.get("timezone", "") != known.get("timezone", "")
+        zone = terms.zone(profile) if zoned else []
+        self._refuse_all(arrived, context.note(profile, given, arrived.ts))
+        if profile.context is not known:
+            self._index.fields(profile, known, profile.context, planes.CONTEXT_FIELDS)
+            self._index.differ(profile, around, terms.around(profile))
+            if zoned:
+                self._index.differ(profile, zone, terms.zone(profile))
+        if profile.channel is not brought:
+            self._index.fields(profile, told, terms.channel(profile), planes.CHANNEL_FIELDS)
 
     def _list(
         self, profile: Profile, arrived: Arrived, kind: str, name: str | None = None, data: bytes | None = None
@@ -380,16 +448,23 @@ class Fold:
 
     def _count_event(self, profile: Profile, arrived: Arrived, name: str) -> None:
         ts = arrived.ts
-        count = profile.events.get(name)
+        day, count = self._day(ts), profile.events.get(name)
         if count is not None:
-            count.count += 1
+            count.count = total = count.count + 1
             if ts > count.last:
                 count.last = ts
             elif ts < count.first:
                 count.first = ts
-            count_day(count.days, self._day(ts))
+            days = count.days
+            kept = days[:] if days and days[0] <= day - KEPT_DAYS else None
+            today = count_day(days, day)
+            if kept is not None and today:
+                self._index.let_go(profile, name, kept, days)
+            if 0 < today <= terms.BUSY or not total & (total - 1):
+                self._index.counted(profile, name, total, day, today, days)
         elif len(profile.events) < EVENT_NAMES or name == PURCHASE:
-            profile.events[name] = Count(1, ts, ts, [self._day(ts), 1])
+            count = profile.events[name] = Count(1, ts, ts, [day, 1])
+            self._index.counted(profile, name, 1, day, 1, count.days)
         else:
             self._refuse(arrived, "too_many_event_names", name)
             return

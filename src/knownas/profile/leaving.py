@@ -18,6 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from knownas.find import terms
+from knownas.find.terms import Directory
+from knownas.find.upkeep import Upkeep
 from knownas.nouns import FORMAT, RESOLVED, Entry, Identity, LedgerRow, Position, Profile, Rejection
 from knownas.profile.change import before, message
 from knownas.profile.fold import (
@@ -99,14 +102,22 @@ class Place(NamedTuple):
 
 
 def part(
-    arrived: Arrived, raw: bytes, place: Place, profile: Profile | None, found: Found, rules: FoldRules = USUAL
+    arrived: Arrived,
+    raw: bytes,
+    place: Place,
+    profile: Profile | None,
+    found: Found,
+    rules: FoldRules = USUAL,
+    directory: Directory | None = None,
 ) -> Folded:
-    """Fold one message about leaving; the profile is changed in place."""
+    """Fold one message about leaving; the profile and the directory of the shard's index are changed in place."""
     source = arrived.source
     partition, at = f"{source.topic}/{source.partition}", (source.offset, source.index)
     if at <= place.watermarks.get(partition, (-1, 0)):
         return Folded({}, {}, dict(place.watermarks), {}, [], [], [], [], 1)
-    desk = _Desk(arrived, raw, place, found, rules)
+    index = Upkeep(directory or Directory(), rules.calendar)
+    index.passes(arrived.at)
+    desk = _Desk(arrived, raw, place, found, rules, index)
     if profile is not None and profile.gone and arrived.task is None:
         desk.follows.turn_away()
         desk.rejections.append(deleted(arrived, raw))
@@ -119,9 +130,11 @@ def part(
 class _Desk:
     """What one message comes to, while it is being folded."""
 
-    def __init__(self, arrived: Arrived, raw: bytes, place: Place, found: Found, rules: FoldRules) -> None:
+    def __init__(
+        self, arrived: Arrived, raw: bytes, place: Place, found: Found, rules: FoldRules, index: Upkeep
+    ) -> None:
         self.arrived, self.raw, self.place, self.found = arrived, raw, place, found
-        self.publish_counts = rules.publish_counts
+        self.publish_counts, self.index = rules.publish_counts, index
         self.follows = Consequences(arrived, place.shard, place.offset)
         self.profiles: dict[str, Profile] = {}
         self.timelines: dict[str, list[Entry]] = {}
@@ -139,7 +152,7 @@ class _Desk:
         parting = Parting(self.erased, self.departing, self.swept, self.dropped, self.indexed)
         return Folded(
             self.profiles, self.timelines, watermarks, self.counters, [], self.changes, self.rows, self.rejections, 0,
-            self.follows.controls, self.follows.told, parting,
+            self.follows.controls, self.follows.told, parting, self.index.result(),
         )  # fmt: skip
 
     # -- what records ask for
@@ -268,6 +281,7 @@ class _Desk:
         self.depart(
             profile, devices=profile.devices_more, identities=profile.identities_more, guests=profile.guests_more
         )
+        self.index.leave(profile)
         version = profile.version + 1
         self.profiles[profile.id] = Profile(format=FORMAT, id=profile.id, version=version, changed=version, gone=True)
         self.erased.append(profile.id)
@@ -276,7 +290,10 @@ class _Desk:
     def change(self, profile: Profile, act: Callable[[Profile], None]) -> None:
         """Let an act change a profile; what follows from any change of it."""
         arrived, source = self.arrived, self.arrived.source
+        if profile.number < 0:
+            self.index.adopt(profile)
         then, facts, kind = before(profile, self.publish_counts), _facts(profile), kind_of(profile)
+        stood = terms.standing(profile)
         profile.version += 1
         act(profile)
         if arrived.record is not None:
@@ -288,6 +305,7 @@ class _Desk:
         if kind_of(profile) != kind:
             self.tally(kind, -1)
             self.tally(kind_of(profile), 1)
+        self.index.differ(profile, stood, terms.standing(profile))
         self.profiles[profile.id] = profile
         if _facts(profile) != facts:
             profile.changed = profile.version

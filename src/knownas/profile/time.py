@@ -63,26 +63,31 @@ def _day_in(zone: ZoneInfo, seconds: int) -> int:
     return datetime.fromtimestamp(seconds, zone).toordinal() - EPOCH
 
 
-def count_day(days: list[int], day: int) -> None:
-    """Count an event on a day; `days` is day, count, day, count, ..., ascending."""
+def count_day(days: list[int], day: int) -> int:
+    """Count an event on a day; `days` is day, count, day, count, ..., ascending. How often it is on that day now, 0
+    where the day is not kept."""
     if not days or day > days[-2]:
         days += (day, 1)
         while days[0] <= day - KEPT_DAYS:
             del days[:2]
-    elif day == days[-2]:
-        days[-1] += 1
-    elif day > days[-2] - KEPT_DAYS:
-        _count_late(days, day)
+        return 1
+    if day == days[-2]:
+        days[-1] = count = days[-1] + 1
+        return count
+    if day > days[-2] - KEPT_DAYS:
+        return _count_late(days, day)
+    return 0
 
 
-def _count_late(days: list[int], day: int) -> None:
+def _count_late(days: list[int], day: int) -> int:
     place = len(days) - 4
     while place >= 0 and days[place] > day:
         place -= 2
     if place >= 0 and days[place] == day:
         days[place + 1] += 1
-    else:
-        days[place + 2 : place + 2] = (day, 1)
+        return days[place + 1]
+    days[place + 2 : place + 2] = (day, 1)
+    return 1
 
 
 def see(profile: Profile, ts: Timestamp) -> None:

@@ -7,19 +7,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
+from knownas.adapters.find_store import StoredShards
 from knownas.adapters.kafka_ends import KafkaEnds
 from knownas.adapters.kafka_lanes import KafkaLanes
 from knownas.adapters.reader import Reader
+from knownas.adapters.segments import SegmentReader, SegmentStore
 from knownas.errors import WorldFault
+from knownas.operate.asking import Asking
 from knownas.operate.world import World
 from knownas.serve import (
     routes_about,
     routes_changes,
     routes_clevertap,
+    routes_find,
     routes_profiles,
     routes_records,
     routes_sdk,
     routes_segment,
+    routes_segments,
 )
 from knownas.serve.app import App
 from knownas.serve.freshness import Freshness
@@ -55,11 +60,15 @@ class House:
         )
         gateway = KafkaGateway(self._lanes, layout, rules, self.metrics)
         services = Services(gateway, people, world.names, rules, settings)
-        ledgers = Ledgers(world.log, self._reader(world, layout), world.names, layout)
+        ledgers = Ledgers(Asking(world.log, self._reader(world, layout), world.names, layout))
         routes: list[Route] = [
             *(route for door in DOORS for route in door.routes(services)),
             *routes_records.routes(services),
             *routes_profiles.routes(services, people, self._fresh, ledgers, layout.shards),
+            *routes_find.routes(services, people, StoredShards(world.link(), world.keys, layout.shards)),
+            *routes_segments.routes(
+                SegmentStore(world.link(), world.keys), SegmentReader(world.link(), world.keys, layout)
+            ),
             *routes_changes.routes(self._streams),
         ]
         self.routes = [*routes, *routes_about.routes(self.health, self.metrics.page, routes)]

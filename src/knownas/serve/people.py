@@ -67,7 +67,7 @@ class StorePeople:
 
     async def by_id(self, profile_id: str) -> Profile | None:
         """A profile by its id."""
-        return _there(await self.reader.profile(profile_id))
+        return await self.reader.profile(profile_id)
 
     async def by_identity(self, kind: str, value: str | float) -> Profile | None:
         """The profile that owns an identity."""
@@ -76,13 +76,13 @@ class StorePeople:
             return None
         reader = self.reader
         owner = await reader.owner(identity)
-        return _there(await reader.profile(owner)) if owner else None
+        return await reader.profile(owner) if owner else None
 
     async def by_device(self, device: str) -> Profile | None:
         """The profile that a device speaks for now."""
         reader = self.reader
         facts = await reader.facts(device)
-        return _there(await reader.profile(facts[-1].profile)) if facts and facts[-1].profile else None
+        return await reader.profile(facts[-1].profile) if facts and facts[-1].profile else None
 
     async def timeline(self, profile: Profile, cursor: str | None, limit: int) -> Page:
         """A page of a person's story."""
@@ -115,13 +115,9 @@ class StorePeople:
             ((place, some),) = await self._link.run([("SCAN", at, "MATCH", pattern, "COUNT", max(10, limit))])
             at = int(place)
             ids = [key.rpartition(b":")[2].decode() for key in some]
-            found += [profile for profile in await reader.profiles(ids) if not profile.gone] if ids else []
+            found += await reader.profiles(ids) if ids else []
             if at == 0 or len(found) >= limit:
                 return ProfilePage(found, _scan_cursor(at) if at else None)
-
-
-def _there(profile: Profile | None) -> Profile | None:
-    return None if profile is None or profile.gone else profile
 
 
 def _scan_cursor(place: int) -> str:

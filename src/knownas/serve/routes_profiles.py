@@ -141,12 +141,13 @@ class Profiles:
         return await (self._of_device(value) if kind == "device" else self._of_identity(kind, value))
 
     async def _profile(self, profile_id: str) -> Profile:
-        found = await self._people.reader.profile(profile_id)
-        if found is None:
-            raise not_found("no_such_profile", "no profile has this id")
-        if found.gone:
+        reader = self._people.reader
+        found = await reader.profile(profile_id)
+        if found is not None:
+            return found
+        if await reader.is_deleted(profile_id):
             raise not_found("deleted", "this profile was deleted; its ledger says when and why")
-        return found
+        raise not_found("no_such_profile", "no profile has this id")
 
     async def _of_device(self, device: str) -> str:
         facts = await self._people.reader.facts(device)

@@ -1,45 +1,59 @@
-"""CleverTap's SDKs: the web's `GET /a`, the mobile ones' `POST /a1` and `GET /hello`."""
+"""CleverTap's SDKs: the web's `GET /a`, the mobile ones' `POST /a1` and `GET /hello`.
+
+A page that may read its person back has a token (`tokens.py`) in the host that its SDK is given, for that is the one
+thing of a page's own that the SDK sends along: `clevertap.init(ACCOUNT, '', 'events.shop.example/t/TOKEN')`. A token
+that is refused takes nothing away: what the page sends is recorded, and read back as without one.
+"""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from knownas.doors import Answer, Asked, Put, Reading, answer_json, unacknowledged
 from knownas.doors.clevertap_mobile import account_of as account_of_app
 from knownas.doors.clevertap_mobile import answer_hello, answer_mobile, read_mobile
-from knownas.doors.clevertap_sdk import is_all_own, may_read, read_back
 from knownas.doors.clevertap_web import account_of as account_of_page
 from knownas.doors.clevertap_web import answer_web, is_encrypted, read_web, refuse_encrypted
-from knownas.errors import WorldFault
 from knownas.serve.faults import unavailable
+from knownas.serve.reading_back import ReadingBack
 from knownas.serve.routes import About, Route, Services
 
 GROUP: Final = "CleverTap SDKs"
+REFUSED_BECAUSE: Final = "Knownas-Token"
+"""The header that says why a token was refused."""
 
 
 def routes(services: Services) -> list[Route]:
     """The SDKs' ways in."""
+    back = ReadingBack(services)
 
     async def web(asked: Asked) -> Answer:
         if is_encrypted(asked):
             return refuse_encrypted()
         call = read_web(asked, services.names, secrets.token_hex(16))
         puts = await _put(services, call.reading, asked.now_ms)
-        asks = call.wants_profile and not call.choice
-        return answer_web(call, puts, await _shown(services, call.device) if asks else None)
+        if not call.wants_profile or call.choice:
+            return answer_web(call, puts, None)
+        shown, refused = await back.shown(call.device, asked.inside.get("token"), asked.now_ms)
+        answer = answer_web(call, puts, shown)
+        return answer if refused is None else answer._replace(headers={**answer.headers, REFUSED_BECAUSE: refused})
 
     async def mobile(asked: Asked) -> Answer:
         batch = read_mobile(asked, services.names)
         puts = await _put(services, batch.reading, asked.now_ms)
-        return answer_mobile(batch, puts, await _shown(services, batch.device) if batch.wants_profile else None)
+        if not batch.wants_profile:
+            return answer_mobile(batch, puts, None)
+        shown, _ = await back.shown(batch.device, None, asked.now_ms)
+        return answer_mobile(batch, puts, shown)
 
     async def hello(asked: Asked) -> Answer:
         return answer_hello(asked)
 
     return [
         Route("GET", "/a", web, "write", _WEB, account_of_page, refused_sdk, browser=True),
+        Route("GET", "/t/{token}/a", web, "write", _WITH_TOKEN, account_of_page, refused_sdk, browser=True),
         Route("POST", "/a1", mobile, "write", _MOBILE, account_of_app, refused_sdk),
         Route("GET", "/hello", hello, None, _HELLO),
     ]
@@ -58,22 +72,6 @@ async def _put(services: Services, reading: Reading, now_ms: int) -> Sequence[Pu
     return puts
 
 
-async def _shown(services: Services, device: str) -> dict[str, Any]:
-    """What a device may read back: a profile all of which it set itself. The store may be away: then nothing."""
-    if not may_read(device):
-        return read_back(None)
-    people, kept = services.people, services.settings.timeline_entries
-    try:
-        profile = await people.by_device(device)
-        page = await people.timeline(profile, None, kept) if profile is not None else None
-    except WorldFault:
-        return read_back(None)
-    if profile is None or page is None:
-        return read_back(None)
-    entries = [line.entry for line in page.lines if not line.guest]
-    return read_back(profile if is_all_own(profile, device, entries, kept) else None)
-
-
 _WEB: Final = About(
     "A push of the Web SDK",
     GROUP,
@@ -89,5 +87,6 @@ _WEB: Final = About(
     },
     media="text/javascript",
 )
+_WITH_TOKEN: Final = _WEB._replace(summary="The same from a page that may read its person back: a token says so")
 _MOBILE: Final = About("A batch of a mobile SDK: an array whose first element is of type `meta`", GROUP, takes=list)
 _HELLO: Final = About("Where a mobile SDK is to send its batches", GROUP)

@@ -131,9 +131,10 @@ class StandingShown(TypedDict):
 
     state: str
     profile: str | None
-    since: NotRequired[Time]
-    position: NotRequired[list[Any]]
     suppressed: bool
+    since: NotRequired[Time]
+    at: NotRequired[Annotated[int, Meta(description="when its record reached Kafka, in milliseconds since 1970")]]
+    position: NotRequired[dict[str, Any]]
 
 
 class LedgerShown(TypedDict):

@@ -10,7 +10,9 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from knownas.nouns import Outcome, Profile
+from knownas.find.segments import Registry
+from knownas.find.terms import Directory
+from knownas.nouns import Definition, Outcome, Profile
 
 
 @dataclass(slots=True, eq=False)
@@ -53,10 +55,27 @@ class SourceHold(Hold):
 class ShardHold(Hold):
     """A hold on a shard. `profiles` is a cache, the most recently used last; `published` counts outbox elements that
     are acknowledged and not yet trimmed; `indexed` says whether the store keeps the shard's idle guests in order;
-    `tick` is set while the shard is due a look at the clock: after how many days idle guests go."""
+    `tick` is set while the shard is due a look at the clock: after how many days idle guests go; `directory` is that of
+    the shard's index as far as it is read, and changed with every fold: a fold that is not committed spoils it.
+    `segments` are the shard's live segments as far as they are read, `news` definitions that its next tick brings, and
+    `offered` the version of the newest that was ever brought."""
+
+    def forget(self) -> None:
+        """What was folded was not committed, or nobody knows whether it was: all of it is read again."""
+        self.profiles.clear()
+        self.directory = None
+        self.segments = None
 
     watermarks: dict[str, tuple[int, int]] = field(default_factory=dict)
     profiles: OrderedDict[str, Profile] = field(default_factory=OrderedDict)
     published: int = 0
     indexed: bool = False
     tick: int | None = None
+    directory: Directory | None = None
+    segments: Registry | None = None
+    news: list[Definition] = field(default_factory=list)
+    offered: int = 0
+
+    def ticked(self) -> None:
+        """The tick that was due is sent."""
+        self.tick, self.news = None, []

@@ -18,7 +18,7 @@ from knownas.errors import CannotStart, StoreLostWrites, WorldFault
 from knownas.nouns import RESOLVED
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.patience import Patience
-from knownas.stages.ports import Gap, Log, Outlet, Partition, ShardStore, SourceStore, no_gap
+from knownas.stages.ports import Definitions, Gap, Log, Outlet, Partition, ShardStore, SourceStore, no_gap
 from knownas.stages.publish import Publishers
 from knownas.stages.ticks import due_tick
 from knownas.topics import Layout
@@ -46,9 +46,11 @@ class Keeper:
         gap: Gap = no_gap,
         tick_seconds: float = 60.0,
         idle_guest_days: int = 0,
+        definitions: Definitions | None = None,
     ) -> None:
         self._sources, self._shards, self._publishers = sources, shards, publishers
         self._tick_seconds, self._idle_guest_days = tick_seconds, idle_guest_days
+        self._definitions = definitions
         self._log, self._layout, self._group, self._interval = log, layout, group, idle_check_seconds
         self._gap = gap
         self._holds: dict[Partition, Hold] = {}
@@ -214,11 +216,27 @@ class Keeper:
             async with AsyncExitStack() as stack:
                 for hold in idle:
                     await stack.enter_async_context(hold.busy)
+                await self._look_for_segments([hold for hold in idle if hold.alive and isinstance(hold, ShardHold)])
                 await self._ask_about([hold for hold in idle if hold.alive])
         except WorldFault as fault:
             log.debug("idle_check_failed", reason=str(fault))
         # Whatever else failed: those that were refused before it would wait for ever.
         await self.refused([hold for hold in idle if not hold.alive])
+
+    async def _look_for_segments(self, idle: Sequence[ShardHold]) -> None:
+        """Definitions that a shard has not seen come with a tick, which is due at once."""
+        if self._definitions is None or not idle:
+            return
+        unread = [hold for hold in idle if hold.segments is None]
+        found = await self._shards.registries(unread) if unread else []
+        for hold, registry in zip(unread, found, strict=True):
+            hold.segments = registry
+        seen = {hold: max(hold.offered, hold.segments.latest) for hold in idle if hold.segments is not None}
+        for than in set(seen.values()):
+            newer = await self._definitions.newer(than)
+            for hold in [hold for hold, version in seen.items() if newer and version == than and not hold.news]:
+                hold.news, hold.offered = newer, newer[-1].version
+                hold.tick = self._idle_guest_days
 
     async def _ask_about(self, idle: Sequence[Hold]) -> None:
         sources = [hold for hold in idle if isinstance(hold, SourceHold)]
@@ -247,7 +265,7 @@ class Keeper:
             raise
         for hold, tick, ok in zip(holds, ticks, accepted, strict=True):
             if ok and tick:
-                hold.tick = None
+                hold.ticked()
                 self._publishers.offer(hold, tick)
         return accepted
 

@@ -16,17 +16,19 @@ from typing import Any, Final
 
 import msgspec
 
-from knownas.nouns import CHANGED, LEDGER, REJECTED, RESOLVED, Names, Profile, shard_of
+from knownas.nouns import CHANGED, LEDGER, REJECTED, RESOLVED, SEGMENTS, Names, Profile, shard_of
 from knownas.profile.fold import USUAL, Arrived, Fold, Folded, FoldRules, read
 from knownas.profile.leaving import Found, Place, is_alone, part, wanted
 from knownas.profile.parting import Listed
 from knownas.records.control import write
+from knownas.stages.enrol import enrol
 from knownas.stages.hold import ShardHold
 from knownas.stages.patience import Patience
 from knownas.stages.poll import carry
 from knownas.stages.ports import Chunk, Element, Gap, Meter, Outgoing, Refusal, ShardStore, Shares, no_gap
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import ledger_message, rejected
+from knownas.stages.segments import Segments, Timelines
 from knownas.stages.ticks import due_tick
 from knownas.topics import Layout
 
@@ -46,6 +48,7 @@ class Work:
         self.folded: Folded
         self.outgoing: Element
         self.tick: Element
+        self.timelines: Timelines = {}
 
 
 def pieces(chunk: Chunk) -> list[Work]:
@@ -90,6 +93,7 @@ class Materialize:
         self._store, self._publishers, self._layout, self._names = store, publishers, layout, names
         self._meter, self._refused, self._gap = meter, refused, gap
         self._cached_profiles, self._rules = cached_profiles, rules
+        self._segments = Segments(store, rules)
         self.patience = Patience("materialize")
 
     async def poll(self, chunks: Sequence[Chunk]) -> None:
@@ -110,7 +114,7 @@ class Materialize:
         except BaseException:
             # What was folded in place was not committed, or nobody knows whether it was.
             for work in works:
-                work.hold.profiles.clear()
+                work.hold.forget()
             raise
         for work in works:
             self._finish(work)
@@ -126,7 +130,46 @@ class Materialize:
                 self._lose(work)
             else:
                 work.hold.profiles.update(profiles)
+        works = await self._read_directories([work for work in works if work.hold.alive])
+        works = await self._read_segments(works)
+        for work in works:
+            work.timelines = await self._segments.timelines(work.hold, [arrived for arrived, _, _ in work.messages])
+        return works
+
+    async def _read_segments(self, works: list[Work]) -> list[Work]:
+        unread = [work for work in works if work.hold.segments is None]
+        found = await self._store.registries([work.hold for work in unread]) if unread else []
+        for work, registry in zip(unread, found, strict=True):
+            work.hold.segments = registry
+            if registry is None:
+                self._lose(work)
         return [work for work in works if work.hold.alive]
+
+    async def _read_directories(self, works: list[Work]) -> list[Work]:
+        unread = [work for work in works if work.hold.directory is None]
+        if not unread:
+            return works
+        found = await self._store.directories([work.hold for work in unread])
+        for work, directory in zip(unread, found, strict=True):
+            work.hold.directory = directory
+            if directory is None or not (directory.complete or await self._enrol(work)):
+                self._lose(work)
+        return [work for work in works if work.hold.alive]
+
+    async def _enrol(self, work: Work) -> bool:
+        hold = work.hold
+        if not hold.watermarks:
+            assert hold.directory is not None
+            hold.directory.complete = True
+            return True
+        if not await enrol(self._store, hold, self._rules.calendar, work.messages[0][0].at):
+            return False
+        hold.profiles.clear()  # they have no numbers
+        (profiles,) = await self._store.load([Shares(hold, {arrived.profile for arrived, _, _ in work.messages})])
+        hold.profiles.update(profiles or {})
+        assert hold.directory is not None
+        hold.directory.complete = True
+        return profiles is not None
 
     async def _fold_and_commit(self, works: list[Work]) -> list[Work]:
         beyond = await self._devices_beyond(works)
@@ -148,10 +191,11 @@ class Materialize:
 
     def _fold(self, work: Work, beyond: set[tuple[str, str]]) -> None:
         hold = work.hold
-        fold = Fold(hold.profiles, hold.watermarks, beyond, self._rules, hold.partition)
+        fold = Fold(hold.profiles, hold.watermarks, beyond, self._rules, hold.partition, hold.directory)
+        folding = self._segments.watch(hold, fold, work.timelines) or fold
         for arrived, raw, offset in work.messages:
-            fold.add(arrived, raw, offset)
-        work.folded = fold.result()
+            folding.add(arrived, raw, offset)
+        work.folded = folding.result()
 
     async def _part(self, work: Work) -> None:
         """Fold a message about leaving, with what it needs beside its profile."""
@@ -168,7 +212,13 @@ class Materialize:
                 return
             found = Found(idle=await self._idle(hold, asked.idle_before))
         place = Place(hold.partition, offset, hold.watermarks)
-        work.folded = part(arrived, raw, place, profile, found, self._rules)
+        there = [*([profile] if profile is not None else []), *found.idle]
+        watched = self._segments.before(hold, arrived, there, work.timelines)
+        folded = part(arrived, raw, place, profile, found, self._rules, hold.directory)
+        folded = watched.after(folded) if watched is not None else folded
+        if arrived.task == "tick" and not folded.repeats:
+            folded = await self._segments.tick(hold, arrived, offset, folded)
+        work.folded = folded
 
     async def _idle(self, hold: ShardHold, before: float) -> list[Profile]:
         ids = await self._store.idle(hold, before)
@@ -189,7 +239,7 @@ class Materialize:
 
     def _lose(self, work: Work) -> None:
         work.hold.drop()
-        work.hold.profiles.clear()
+        work.hold.forget()
 
     def _finish(self, work: Work) -> None:
         hold, folded = work.hold, work.folded
@@ -199,7 +249,7 @@ class Materialize:
         for rejection in folded.rejections:
             self._meter.count("rejected", 1, rejection.reason)
         if work.tick:
-            hold.tick = None
+            hold.ticked()
         if work.outgoing:
             self._publishers.offer(hold, work.outgoing)
 
@@ -214,6 +264,8 @@ class Materialize:
 
     def _outgoing(self, folded: Folded, shard: int) -> Element:
         out = [Outgoing(CHANGED, shard, key.encode(), value, [], None) for key, value in folded.changes]
+        moved = folded.segments.transitions
+        out += [Outgoing(SEGMENTS, shard, one.profile.encode(), one.message(), [], None) for one in moved]
         partition = shard % self._layout.partitions
         for row in folded.rows:
             message = ledger_message(row)
@@ -224,6 +276,6 @@ class Materialize:
         for control, origin in folded.controls:
             out.append(Outgoing(*write(control, origin, self._layout.partitions, self._names)))
         for told in folded.told:
-            target = shard_of(told.profile, self._layout.shards)
+            target = shard_of(told.profile, self._layout.shards) if told.profile else shard
             out.append(Outgoing(RESOLVED, target, told.profile.encode(), _encode(told), [], told.at))
         return out

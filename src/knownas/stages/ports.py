@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from knownas.find.segments import Registry
+from knownas.find.terms import Directory
 from knownas.identity.plan import Known, Plan
-from knownas.nouns import Identity, Owner, Profile
+from knownas.nouns import Definition, Entry, Identity, Owner, Profile
 from knownas.profile.fold import Folded
 from knownas.profile.parting import Listed
 from knownas.stages.hold import Hold, ShardHold, SourceHold
@@ -126,6 +128,25 @@ class ShardStore(Protocol):
     async def load(self, shares: Sequence[Shares]) -> list[dict[str, Profile] | None]:
         """The profiles that exist, of all chunks of a poll, in one round trip."""
 
+    async def directories(self, holds: Sequence[ShardHold]) -> list[Directory | None]:
+        """The directories of the shards' indexes; None where the hold is refused."""
+
+    async def some(self, hold: ShardHold, cursor: int) -> tuple[list[Profile], int]:
+        """Some of a shard's profiles, from a cursor on (at first 0), and where to go on (0: those were the last). One
+        may come twice."""
+
+    async def registries(self, holds: Sequence[ShardHold]) -> list[Registry | None]:
+        """The live segments of the shards; None where the hold is refused."""
+
+    async def due(self, hold: ShardHold, until_ms: int, most: int) -> dict[str, int]:
+        """Profiles whose time has come for segments, with that time in milliseconds, the earliest first."""
+
+    async def numbered(self, hold: ShardHold, first: int, most: int) -> list[str]:
+        """The profiles that have these numbers; empty where nobody has."""
+
+    async def timelines(self, hold: ShardHold, profiles: Sequence[str]) -> list[list[Entry]]:
+        """What is kept of timelines."""
+
     async def listed(self, asked: Sequence[tuple[ShardHold, Listed]]) -> set[Listed]:
         """Which of these are in overflow lists."""
 
@@ -146,6 +167,13 @@ class ShardStore(Protocol):
 
     async def has_token(self, hold: ShardHold) -> bool:
         """Whether the shard is still this hold's, wherever its position stands."""
+
+
+class Definitions(Protocol):
+    """The definitions of live segments, as they are put and removed."""
+
+    async def newer(self, than: int) -> list[Definition]:
+        """Those with a higher version, the lowest first, as many as fit in a message; asked often."""
 
 
 class Outlet(Protocol):

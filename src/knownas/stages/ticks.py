@@ -22,5 +22,5 @@ def due_tick(hold: ShardHold, position: int) -> Element:
     if hold.tick is None:
         return []
     source = Source(RESOLVED, hold.partition, position, 0)
-    told = Resolved(profile="", source=source, at=0, ts=0, task="tick", days=hold.tick)
+    told = Resolved(profile="", source=source, at=0, ts=0, task="tick", days=hold.tick, segments=hold.news)
     return [Outgoing(RESOLVED, hold.partition, b"", _encode(told), [], None)]
