@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     http_body_bytes: int = Field(16_000_000, ge=1_000, description="largest body of a request, unpacked")
     http_records: int = Field(1_000, ge=1, le=100_000, description="most records of one call")
     http_at_once: int = Field(500, ge=1, description="requests in work at once, of all callers")
+    http_bytes_at_once: int = Field(256_000_000, ge=1_000_000, description="most bytes of all bodies in work, unpacked")
     http_key_at_once: int = Field(200, ge=1, description="requests in work at once, of one key")
     http_key_rate: int = Field(5_000, ge=0, description="requests a second of one key; 0 sets no limit")
     http_streams: int = Field(50, ge=0, description="open streams of changes at once")

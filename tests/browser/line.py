@@ -39,7 +39,7 @@ class Line:
     async def carry(self, request: web.Request) -> web.StreamResponse:
         """One request."""
         body = await request.read()
-        headers = {name: text for name, text in request.headers.items() if name.lower() not in ("host", "connection")}
+        headers = {name: text for name, text in request.headers.items() if name.lower() != "connection"}
         async with (
             ClientSession(auto_decompress=False) as session,
             session.request(

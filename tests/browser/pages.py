@@ -17,6 +17,7 @@ def pages(account: str, tls_host: str, plain_host: str) -> dict[str, str]:
         "hasty": _PAGE.format(_hasty(account, tls_host)),
         "silent": _PAGE.format(_clevertap(account, tls_host, first="setLogLevel(0)")),
         "segment": _PAGE.format(_segment(account, plain_host)),
+        "configured": _PAGE.format(_configured(account, plain_host)),
     }
 
 
@@ -59,3 +60,10 @@ window.analytics = AnalyticsNext.AnalyticsBrowser.load(
   {{integrations: {{'Segment.io': {{apiHost: '{host}/v1', protocol: 'http'}}}}}},
 );
 </script>"""
+
+
+def _configured(account: str, host: str) -> str:
+    """All else the library asks the gateway for."""
+    return f"""
+<script src="/sdk/segment/index.js"></script>
+<script>window.analytics = AnalyticsNext.AnalyticsBrowser.load({{writeKey: '{account}', cdnURL: 'http://{host}'}});</script>"""

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 SAYS = ("/v1/p", "/v1/t", "/v1/i")
 
 
-async def arrives(site: Shop, who: str) -> Visitor:
+async def arrives(site: Shop, who: str, page: str = "segment") -> Visitor:
     """Somebody opens the shop for the first time."""
     visitor = await site.chromium.visitor(who)
-    await visitor.visit(f"{site.url}/segment")
+    await visitor.visit(f"{site.url}/{page}")
     return visitor
 
 
@@ -58,6 +58,12 @@ async def test_a_visitor_who_is_identified_keeps_everything(site: Shop) -> None:
     assert person.properties["plan"].value == "Gold"
     assert {*answered(site)} == {200}
     assert not any("CORS" in line for line in await ann.said())
+
+
+async def test_a_page_that_names_the_gateway_alone_is_configured_by_it(site: Shop) -> None:
+    ann = await arrives(site, "ann", "configured")
+    await sends(site, ann, "track('A')")
+    assert (await speaks_for(site, await device_of(ann))).events["A"].count == 1
 
 
 async def test_what_was_done_in_another_browser_before_it_was_known_stays_the_guests(site: Shop) -> None:

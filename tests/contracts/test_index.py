@@ -160,6 +160,18 @@ async def test_a_list_becomes_bits_where_it_has_more_than_it_may_and_stays_bits(
     assert people_in(await read_back()) == shard.wanted()
 
 
+async def test_a_day_that_is_over_takes_its_planes_along(side: Side) -> None:
+    store, read_back = side
+    shard = await Shard.take(store)
+    oldest = NOON - (planes.DAYS - 1) * 86_400
+    await shard.fold(*[(_id(n), event("d", ts=oldest)) for n in range(MANY)], (_id(0), event("d", "Two", ts=oldest)))
+    held = {plane for plane in people_in(await read_back()) if plane.endswith(f":{oldest // 86_400}")}
+    assert held == {planes.on_day(0, oldest // 86_400), planes.on_day(1, oldest // 86_400)}
+    await shard.fold((_id(1), event("d")), at=NOON + 86_400)
+    assert held.isdisjoint(people_in(await read_back()))
+    assert people_in(await read_back()) == shard.wanted()
+
+
 async def test_whoever_takes_a_shard_finds_its_directory(side: Side) -> None:
     store, _ = side
     shard = await Shard.take(store)

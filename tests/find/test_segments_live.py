@@ -12,12 +12,13 @@ from knownas.find.evaluate import evaluate
 from knownas.find.membership import Touch, Watch
 from knownas.find.moment import Moment
 from knownas.find.reading import from_object
-from knownas.find.segments import Registry
+from knownas.find.segments import Registry, SegmentChange
 from knownas.find.turning import Midnights
 from knownas.nouns import Definition, Entry, Identity, Profile, Source
 from knownas.plain.finding import Asked, matches
 from knownas.profile.fold import Arrived, Carried, Fold, FoldRules
 from knownas.profile.time import Calendar
+from knownas.stages.segments import Watched
 from tests.find.lives import NOW_MS, ZONES, history, queries
 
 KEPT = 5
@@ -58,16 +59,16 @@ class Life:
                 record.profileData or (), arrived.ts, self.timeline[-KEPT].name if full else None,
             )  # fmt: skip
         known = {"p": self.profile} if self.profile is not None else {}
-        watch = Watch(self.registry, self.midnights, self.kept)
+        touched = self.profile or Profile(format=1, id="p")
+        self.is_foreseen = self.registry.reads_timeline(touched, touch.event, touch.properties, KEPT)
         fold = Fold(known, {}, (), FoldRules(self.calendar))
-        then = watch.before(self.profile, touch)
-        fold.add(arrived, msgspec.json.encode(arrived), self.offset)
-        folded = fold.result()
+        stored = {"p": self.timeline[-KEPT:]} if self.is_foreseen else {}
+        watched = Watched(self.registry, self.midnights, fold, stored, KEPT)
+        watched.add(arrived, msgspec.json.encode(arrived), self.offset)
+        folded = watched.result()
         self.timeline += folded.timelines.get("p", [])
         self.profile = folded.profiles.get("p", self.profile)
-        if self.profile is not None:
-            watch.after(then, self.profile, touch)
-        self.take(watch)
+        self.take(folded.segments)
 
     def tick(self, seconds: int) -> None:
         self.registry.clock_ms += seconds * 1_000
@@ -75,13 +76,13 @@ class Life:
             watch = Watch(self.registry, self.midnights, self.kept)
             due, self.due = self.due, None
             watch.pass_time(self.profile, due, self.registry.clock_ms / 1_000)
-            self.take(watch)
+            self.take(SegmentChange(watch.transitions, watch.due))
 
-    def take(self, watch: Watch) -> None:
-        for transition in watch.transitions:
+    def take(self, change: SegmentChange) -> None:
+        for transition in change.transitions:
             assert (transition.segment not in self.heard) == transition.entered
             (self.heard.add if transition.entered else self.heard.discard)(transition.segment)
-        due = watch.due.get("p")
+        due = change.due.get("p")
         if due is not None:
             assert due > self.registry.clock_ms
             self.due = due if self.due is None else min(due, self.due)

@@ -38,18 +38,18 @@ class Shard:
         self.index, self.profiles = MemoryIndex(), dict[str, Profile]()
         self._offset = 0
 
-    def take(self, *records: tuple[str, dict[str, Any]], at: int = NOON) -> Folded:
+    def take(self, *records: tuple[str, dict[str, Any]], at: int = NOON, **more: Any) -> Folded:
         """Fold these into profiles as one chunk."""
         fold = Fold(self.profiles, {}, directory=self.index.directory())
         for whose, record in records:
             self._offset += 1
-            raw = said(self._offset, record, whose, at=at)
+            raw = said(self._offset, record, whose, at=at, **more)
             fold.add(read(raw), raw)
         return self._commit(fold.result())
 
-    def leave(self, whose: str) -> Folded:
-        """Delete somebody."""
-        raw = said(999, {"type": "delete", "profile": whose}, whose)
+    def leave(self, whose: str, kind: str = "delete") -> Folded:
+        """Delete somebody, or demerge."""
+        raw = said(999, {"type": kind, "profile": whose}, whose)
         place, known = Place(0, 999, {}), self.profiles[whose]
         return self._commit(part(read(raw), raw, place, known, Found(), USUAL, self.index.directory()))
 
@@ -180,6 +180,66 @@ def test_who_is_deleted_leaves_every_plane() -> None:
     shard.leave(ANN)
     assert [plane for plane, numbers in shard.index.planes.items() if numbers] == []
     assert shard.profiles[ANN].number == -1
+
+
+def test_who_is_demerged_is_reached_no_more_and_stays() -> None:
+    shard = Shard()
+    shard.take((ANN, login("d-1") | {"context": {"pushToken": "t"}}), claims=[("email", "ann@x.ie")])
+    assert shard.planes_of(ANN) >= {"t:addressable", "r:push"}
+    shard.leave(ANN, "demerge")
+    assert {plane for plane in shard.planes_of(ANN) if plane[1] == ":" or plane == "all"} == {"all", "t:anonymous"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "begins", "ends"),
+    [
+        ({"tags": [1]}, {"tags": [True]}, {"i0:2"}, {"i0:1"}),
+        ({"a": 1}, {"a": True}, {"v0.0"}, {"hn0"}),
+        ({"a": 1}, {"a": None}, set(), {"x0", "hn0"}),
+        ({"Birthday": "1850-01-03"}, {"DOB": "1850-01-02"}, {"born.0"}, {"born.1", "bday.0"}),
+        ({"DOB": "1850-01-02"}, {"DOB": None}, set(), {"hasborn", "born.0"}),
+        ({"Timezone": "Utopia"}, {"tz": "Asia/Kolkata"}, {"zone"}, set()),
+        ({"MSG-email": True}, {"Email": "a@x.ie"}, {"r:email", "t:addressable"}, {"t:anonymous"}),
+    ],
+)
+def test_a_property_that_changes_leaves_what_it_was(
+    before: dict[str, Any], after: dict[str, Any], begins: set[str], ends: set[str]
+) -> None:
+    shard = Shard()
+    shard.take((ANN, profile("d-1", before)))
+    was = shard.planes_of(ANN)
+    shard.take((ANN, profile("d-1", after)))
+    now = shard.planes_of(ANN)
+    assert (now & begins, was & begins) == (begins, set())
+    assert (was & ends, now & ends) == (ends, set())
+    assert now == terms.terms(shard.profiles[ANN], shard.index.directory(), Calendar())
+
+
+@pytest.mark.parametrize(
+    ("context", "begins"),
+    [
+        ({"city": "Cork", "latitude": 51.9, "longitude": -8.5}, {"ccity.0", "geo"}),
+        ({"timezone": "Europe/Dublin"}, {"ctimezone.0", "zone"}),
+        ({"timezone": "Utopia"}, {"ctimezone.0"}),
+        ({"source": "google", "campaign": "spring"}, {"csource.0", "ccampaign.0"}),
+        ({"latitude": 51.9}, set()),
+    ],
+)
+def test_what_a_context_says_is_indexed(context: dict[str, Any], begins: set[str]) -> None:
+    shard = Shard()
+    shard.take((ANN, event("d-1")))
+    was = shard.planes_of(ANN)
+    shard.take((ANN, event("d-1", context=context)))
+    few = {"e0+1", f"dd0:{DAY}"}
+    assert shard.planes_of(ANN) == was | begins | few
+
+
+def test_the_channel_is_told_no_longer_where_the_first_visit_turns_out_to_be_earlier() -> None:
+    shard = Shard()
+    shard.take((ANN, event("d-1", ts=NOON, context={"source": "google"})))
+    assert "csource.0" in shard.planes_of(ANN)
+    shard.take((ANN, event("d-1", ts=NOON - 9_000)))
+    assert "csource.0" not in shard.planes_of(ANN)
 
 
 def test_what_turns_there_and_back_within_a_chunk_is_no_change() -> None:

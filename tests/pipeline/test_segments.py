@@ -91,7 +91,8 @@ async def live(kafka: str, redis_url: str, namespace: str) -> AsyncIterator[Live
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
         await admin.start()
         config = {
-            "message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(1 << 62), "retention.ms": "-1",
+            "message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(1 << 62),
+            "retention.ms": "-1",
         }  # fmt: skip
         topic = deployment.layout.name(RESOLVED)
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, config)])

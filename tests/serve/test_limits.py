@@ -72,14 +72,14 @@ def taken(limits: Limits, times: Sequence[float]) -> list[bool]:
 
 def test_a_caller_may_burst_then_is_held_to_the_rate() -> None:
     burst = int(10 * BURST_SECONDS)
-    limits = Limits(at_once=5, caller_at_once=5, caller_rate=10)
+    limits = Limits(at_once=5, caller_at_once=5, caller_rate=10, bytes_at_once=1)
     assert taken(limits, [100.0] * (burst + 1)) == [True] * burst + [False]
     assert taken(limits, [100.15, 100.15, 101.15]) == [True, False, True]
-    assert taken(Limits(5, 5, 0), [100.0] * 1_000) == [True] * 1_000
+    assert taken(Limits(5, 5, 0, 1), [100.0] * 1_000) == [True] * 1_000
 
 
 def test_requests_at_once_are_bounded_for_all_and_for_each() -> None:
-    limits = Limits(at_once=2, caller_at_once=1, caller_rate=0)
+    limits = Limits(at_once=2, caller_at_once=1, caller_rate=0, bytes_at_once=1)
     with limits.anybody(), limits.anybody():
         assert limits.at_once == 2
         with pytest.raises(Fault), limits.anybody():
@@ -87,6 +87,20 @@ def test_requests_at_once_are_bounded_for_all_and_for_each() -> None:
     with limits.caller("a", 0), limits.caller("b", 0), pytest.raises(Fault), limits.caller("a", 0):
         pass
     assert limits.at_once == 0
+
+
+def test_all_bodies_in_work_weigh_no_more_than_they_may() -> None:
+    limits = Limits(at_once=5, caller_at_once=5, caller_rate=0, bytes_at_once=10)
+    with limits.bodies() as one:
+        one(6)
+        with limits.bodies() as other:
+            other(4)
+            with pytest.raises(Fault) as fault:
+                other(1)
+            assert fault.value.status == 429
+        one(4)
+    with limits.bodies() as again:
+        again(10)
 
 
 def test_positions_come_back_as_they_went_out() -> None:

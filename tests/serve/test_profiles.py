@@ -7,7 +7,10 @@ import pytest
 
 from knownas.serve.shapes import EntryShown, LedgerShown, ProfileShown, TimelineShown
 from tests.builders import event, login
+from tests.pipeline.deployment import Deployment
 from tests.serve.running import Gateway
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_what_was_uploaded_is_read_by_whoever_waits_for_its_position(served: Gateway) -> None:
@@ -67,6 +70,22 @@ async def test_the_ledger_says_why_and_as_of_when(served: Gateway) -> None:
     assert (before["standing"]["state"], before["rows"]) == ("unowned", [])
 
 
+async def test_who_was_deleted_is_not_there_and_that_is_why(served: Gateway, deployment: Deployment) -> None:
+    put = await served.put(login("phone", email="ann@x.ie"))
+    ann = (await served.get("/v1/profiles/by/email/ann@x.ie", params={"wait": put.json["position"]})).json["id"]
+    await served.put({"type": "delete", "profile": ann})
+    await deployment.settled()
+    for path, reason in (
+        (ann, "deleted"), (f"{ann}/timeline", "deleted"), ("by/email/ann@x.ie", "released"),
+        ("by/device/phone", "speaks_for_nobody"),
+    ):  # fmt: skip
+        got = await served.get(f"/v1/profiles/{path}")
+        assert (got.status, got.json["reason"]) == (404, reason)
+    told = (await served.get(f"/v1/profiles/{ann}/ledger")).json
+    assert told["standing"]["state"] == "deleted"
+    assert told["standing"]["position"].keys() == {"topic", "partition", "offset"}
+
+
 @pytest.mark.parametrize(
     ("path", "status", "reason"),
     [
@@ -83,6 +102,6 @@ async def test_the_ledger_says_why_and_as_of_when(served: Gateway) -> None:
         ("/v1/profiles/x?wait=events/1@999&wait_seconds=0", 504, "not_visible_yet"),
     ],
 )
-async def test_what_cannot_be_answered_says_why(served: Gateway, path: str, status: int, reason: str) -> None:
-    got = await served.get(path)
+async def test_what_cannot_be_answered_says_why(standing: Gateway, path: str, status: int, reason: str) -> None:
+    got = await standing.get(path)
     assert (got.status, got.json["reason"], got.json["code"]) == (status, reason, status)

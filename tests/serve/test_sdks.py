@@ -13,6 +13,8 @@ from tests.doors.sdk import GUID, batch, push
 from tests.pipeline.deployment import Deployment
 from tests.serve.running import Gateway, Heard
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 G = "__a6f5545051624e2cab7079c7e9cd5424"
 
 
@@ -64,14 +66,14 @@ async def test_a_batch_and_its_repetition_are_one_person_and_one_launch(
     [({"id": "nobody-knows-it"}, 401), ({"encrypted": True}, 402), ({"type": "riddle"}, 200)],
 )
 async def test_what_is_not_taken_is_answered_as_the_sdk_understands(
-    served: Gateway, more: dict[str, Any], status: int
+    standing: Gateway, more: dict[str, Any], status: int
 ) -> None:
-    heard = await sends(served, event(served, **more))
+    heard = await sends(standing, event(standing, **more))
     assert heard.status == status
     assert status == 200 or "error" in json.loads(heard.body)
 
 
-async def test_an_app_without_a_key_is_refused_and_one_that_says_hello_is_answered(served: Gateway) -> None:
-    assert (await sends(served, batch({"type": "ping"}), key=None)).status == 401
-    assert (await served.call("GET", "/hello")).headers["X-WZRK-RD"] == f"127.0.0.1:{served.port}"
-    assert (await sends(served, batch()._replace(body=b"[]"))).status == 400
+async def test_an_app_without_a_key_is_refused_and_one_that_says_hello_is_answered(standing: Gateway) -> None:
+    assert (await sends(standing, batch({"type": "ping"}), key=None)).status == 401
+    assert (await standing.call("GET", "/hello")).headers["X-WZRK-RD"] == f"127.0.0.1:{standing.port}"
+    assert (await sends(standing, batch()._replace(body=b"[]"))).status == 400

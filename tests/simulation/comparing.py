@@ -9,10 +9,12 @@ import orjson
 
 from knownas.adapters.reader import read_profile
 from knownas.identity.facts import KEPT
-from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, UPDATES, LedgerRow, Position
+from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, SEGMENTS, UPDATES, LedgerRow, Position
 from knownas.plain import LogRecord, find_order, indexing, run
+from knownas.plain.folding import Shard
 from knownas.plain.leaving import idle_guests, told_of
 from knownas.plain.order import Said, said_in, what_was_said
+from knownas.plain.segmenting import segments_of
 from tests.engines import unnumbered
 from tests.harness import index_of
 from tests.simulation.world import TIMELINE_ENTRIES, World
@@ -64,6 +66,7 @@ def _stage_2(world: World, answer: Any) -> list[str]:
     idle: dict[str, float] = {}
     counters: dict[str, int] = {}
     for shard in answer.shards:
+        _put_in_segments(world, shard)
         profiles |= {key: encode(profile) for key, profile in shard.profiles.items()}
         timelines |= {key: [encode(e) for e in es[-TIMELINE_ENTRIES:]] for key, es in shard.timelines.items()}
         overflow |= shard.overflow
@@ -84,10 +87,41 @@ def _stage_2(world: World, answer: Any) -> list[str]:
     found += _differing("counter", _not_zero(store.counters), _not_zero(counters))
     found += _differing("published", _newest(world), published)
     found += _gaps(world)
+    found += _differing("who is heard to be in", _heard(world), _members(world, answer.shards))
     rejections = [*answer.decisions.rejections, *(r for shard in answer.shards for r in shard.rejections)]
     return found + _differing(
         "rejection", _rejected(world), {tuple(r.position): (r.reason, r.value) for r in rejections}
     )
+
+
+def _put_in_segments(world: World, shard: Shard) -> None:
+    """Everybody's live segments as the model has them, by the numbers that the shard gave them."""
+    held = world.store.segments[shard.number].registry().by_name
+    assert held.keys() == shard.segments.keys()
+    assert all(segment.held.filled for segment in held.values())
+    for profile in shard.profiles.values():
+        names = segments_of(profile, shard, TIMELINE_ENTRIES)
+        profile.segments = sorted(held[name].number for name in names)
+
+
+def _members(world: World, shards: list[Shard]) -> dict[tuple[str, str], bool]:
+    return {
+        (profile.id, name): True
+        for shard in shards
+        for profile in shard.profiles.values()
+        for name, segment in world.store.segments[shard.number].registry().by_name.items()
+        if segment.number in profile.segments
+    }
+
+
+def _heard(world: World) -> dict[tuple[str, str], bool]:
+    """Who is in which segment for whom only listens: the newest that was published counts."""
+    topic = world.layout.name(SEGMENTS)
+    entries = [entry for tp in sorted(world.kafka.logs) if tp[0] == topic for entry in world.kafka.logs[tp]]
+    newest = {
+        (told["profile"], told["segment"]): told["entered"] for told in (orjson.loads(e.value or b"") for e in entries)
+    }
+    return {one: True for one, entered in newest.items() if entered}
 
 
 def _changes(world: World) -> list[tuple[str, dict[str, Any]]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from knownas.nouns import EVENTS, UPDATES, Identity, murmur2
+from knownas.nouns import EVENTS, UPDATES, Definition, Identity, murmur2
 from tests.builders import NAMES, NOON
 
 DEVICES = ("d-1", "d-2", "d-3", "d-4")
@@ -91,3 +91,24 @@ def _home(record: dict[str, Any], partitions: int) -> tuple[str, int]:
     if "profile" in record:
         return UPDATES, murmur2(record["profile"].encode()) % partitions
     return UPDATES, murmur2(f"email:{record['identities']['email']}".encode()) % partitions
+
+
+_QUERIES: tuple[dict[str, Any], ...] = (
+    {"did": "Viewed"},
+    {"did": "Viewed", "count": {"atLeast": 2}},
+    {"not": {"did": "Charged"}},
+    {"property": "Plan", "equals": "Gold"},
+    {"property": "visits", "atLeast": 2},
+    {"all": [{"field": "type", "equals": "customer"}, {"did": "Called", "inLast": 7}]},
+    {"field": "linkedGuests", "atLeast": 1},
+    {"field": "lastSeen", "inLast": 1},
+)
+
+
+def definitions(rng: random.Random) -> list[Definition]:
+    """Live segments, some of them put twice or removed."""
+    found = []
+    for version in range(1, rng.randint(0, 9) + 1):
+        query = rng.choice([*_QUERIES, None])
+        found.append(Definition(name=rng.choice("abcd"), version=version, query=query))
+    return list({definition.name: definition for definition in found}.values())

@@ -9,7 +9,7 @@ from collections import Counter
 
 from tests.builders import setting
 from tests.simulation.comparing import differences
-from tests.simulation.histories import Placed, history
+from tests.simulation.histories import Placed, definitions, history
 from tests.simulation.loop import JumpingLoop
 from tests.simulation.world import Faults, World
 
@@ -23,6 +23,7 @@ def simulate(seed: int) -> tuple[World, list[Placed], list[str]]:
     crash, zombie, lost_answer, no_effect = (rng.choice([0, 0.01, 0.03]) for _ in range(4))
     faults = Faults(crash, zombie, lost_answer, no_effect, rng.choice([0, 0.1]))
     world = World(setting(), rng, faults, rng.choice([0, 0.5]), rng.choice([0, 1, 1]))
+    world.definitions += definitions(rng)
     placed = history(rng, world.setting.partitions)
     loop = JumpingLoop()
     try:

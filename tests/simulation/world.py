@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from knownas.adapters.memory import (
     LogEntry,
+    MemoryDefinitions,
     MemoryKafka,
     MemoryLog,
     MemoryOutlet,
@@ -26,7 +27,7 @@ from knownas.adapters.memory import (
     MemoryStore,
 )  # fmt: skip
 from knownas.errors import WorldFault
-from knownas.nouns import EVENTS, RESOLVED, UPDATES
+from knownas.nouns import EVENTS, RESOLVED, UPDATES, Definition
 from knownas.plain import Setting
 from knownas.profile.fold import FoldRules
 from knownas.profile.time import Calendar
@@ -86,6 +87,8 @@ class World:
     ticking: float = 0
     """How likely a worker's shards are due a tick at an idle look; one is at the end."""
     idle_guest_days: int = 0
+    definitions: list[Definition] = field(default_factory=list)
+    """Of live segments, by version."""
     kafka: MemoryKafka = field(default_factory=MemoryKafka)
     store: MemoryStore = field(default_factory=MemoryStore)
     waiting: list[tuple[SimWorker, str, asyncio.Future[None]]] = field(default_factory=list)
@@ -229,7 +232,7 @@ class SimWorker:
         )  # fmt: skip
         self.keeper = Keeper(
             self.sources, self.shards, self.publishers, MemoryLog(world.kafka), world.layout, "group", IDLE_SECONDS,
-            idle_guest_days=world.idle_guest_days,
+            idle_guest_days=world.idle_guest_days, definitions=MemoryDefinitions(world.definitions, self),
         )  # fmt: skip
         self.keeper.retake = self._retake
         rules = IdentityRules(setting.kinds, setting.region)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from aiokafka.errors import KafkaError
 from knownas.errors import WorldFault
 
 POLL_MS = 1_000
+OPEN_SECONDS = 20
 AT_ONCE = 500
 
 
@@ -37,16 +39,20 @@ class ChangeReader:
 
     async def open(self, after: Mapping[int, int]) -> dict[int, int]:
         """Go to the offsets in `after`, elsewhere to the end; where that is, by partition."""
-        consumer = self._consumer
         with self._world():
-            await consumer.start()
-            consumer.assign(self._partitions)
-            for tp in self._partitions:
-                if tp.partition in after:
-                    consumer.seek(tp, after[tp.partition])
-                else:
-                    await consumer.seek_to_end(tp)
-            return {tp.partition: await consumer.position(tp) for tp in self._partitions}
+            async with asyncio.timeout(OPEN_SECONDS):
+                return await self._placed(after)
+
+    async def _placed(self, after: Mapping[int, int]) -> dict[int, int]:
+        consumer = self._consumer
+        await consumer.start()
+        consumer.assign(self._partitions)
+        for tp in self._partitions:
+            if tp.partition in after:
+                consumer.seek(tp, after[tp.partition])
+            else:
+                await consumer.seek_to_end(tp)
+        return {tp.partition: await consumer.position(tp) for tp in self._partitions}
 
     async def some(self) -> list[Change]:
         """What has come; nothing after a while in which nothing came."""

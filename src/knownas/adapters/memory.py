@@ -18,11 +18,11 @@ from knownas.adapters.store import encode, keeps_order
 from knownas.errors import Refused, WorldFault
 from knownas.find.segments import BEGINNING, Held, Registry, SegmentChange, State
 from knownas.find.terms import Directory
-from knownas.find.upkeep import IN, OUT, IndexChange
+from knownas.find.upkeep import IndexChange
 from knownas.identity.facts import Facts, trimmed
 from knownas.identity.plan import Known, Plan
 from knownas.identity.repeats import Counted, oldest_day
-from knownas.nouns import Entry, Fact, Identity, Outcome, Owner, Profile
+from knownas.nouns import Definition, Entry, Fact, Identity, Outcome, Owner, Profile
 from knownas.profile.fold import Folded
 from knownas.profile.leaving import IDLE_STEP, LEAVING, STEP, is_idle_guest
 from knownas.profile.parting import Listed, Parting
@@ -85,8 +85,8 @@ class MemoryIndex:
             self.planes.pop(plane, None)
         for plane, numbers in change.planes.items():
             here = self.planes.setdefault(plane, set())
-            here |= {number for number, way in numbers.items() if way == IN}
-            here -= {number for number, way in numbers.items() if way == OUT}
+            here |= {number for number, way in numbers.items() if way > 0}
+            here -= {number for number, way in numbers.items() if way <= 0}
 
     def directory(self) -> Directory:
         """The directory as it is stored."""
@@ -509,6 +509,18 @@ class MemoryKafka:
         """Let the oldest late batch arrive."""
         if self.on_its_way:
             self.append(*self.on_its_way.pop(0))
+
+
+class MemoryDefinitions:
+    """`ports.Definitions` in memory."""
+
+    def __init__(self, definitions: Sequence[Definition], weather: Weather) -> None:
+        self._definitions, self._weather = definitions, weather
+
+    async def newer(self, than: int) -> list[Definition]:
+        """Those with a higher version."""
+        await self._weather.step("definitions.newer")
+        return [definition for definition in self._definitions if definition.version > than]
 
 
 class MemoryLog:

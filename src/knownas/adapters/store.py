@@ -20,7 +20,7 @@ from knownas.find.planes import CODED_FIELDS, ID_BYTES, capacity, may_be_list
 from knownas.find.planes import pack as pack_numbers
 from knownas.find.segments import BEGINNING, NO_SEGMENTS, Held, Registry, SegmentChange, State
 from knownas.find.terms import Directory
-from knownas.find.upkeep import IN, NO_CHANGE, OUT, IndexChange
+from knownas.find.upkeep import NO_CHANGE, IndexChange
 from knownas.identity.facts import Facts, trimmed
 from knownas.identity.plan import Known, Look, Plan
 from knownas.identity.repeats import Counted, oldest_day
@@ -440,8 +440,8 @@ def _index(change: IndexChange, hold: ShardHold) -> Sequence[Any]:
         codes.setdefault(of, []).extend((text, code))
     turned: list[Any] = []
     for plane, numbers in change.planes.items():
-        on = [number for number, way in numbers.items() if way == IN]
-        off = [] if len(on) == len(numbers) else [number for number, way in numbers.items() if way == OUT]
+        on = [number for number, way in numbers.items() if way > 0]
+        off = [] if len(on) == len(numbers) else [number for number, way in numbers.items() if way <= 0]
         fields: list[str] = []
         if may_be_list(plane):
             turned += (plane, 1, pack_numbers(on), pack_numbers(off), fields)

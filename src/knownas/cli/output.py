@@ -45,12 +45,16 @@ def plain(text: Any) -> str:
 
 def quiet_logs(as_json: bool = False) -> None:
     """Our own lines go to standard error; the libraries' only from warnings on."""
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    # Traces without the values of variables: these are records of people, and keys.
+    on_terminal = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    renderers: list[Any] = [on_terminal]
+    if as_json:
+        renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -91,6 +91,8 @@ def _values(said: dict[str, Any]) -> list[Any]:
     values = _list(said, "value")
     if not values or any(type(value) not in (str, int, float) for value in values):
         raise Wrong(NO_IDENTITY, "`value` is a text, or a list of them")
+    if len(values) > IDS:
+        raise Wrong(NO_IDENTITY, f"more than {IDS} values")
     return values
 
 

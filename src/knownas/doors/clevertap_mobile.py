@@ -17,6 +17,7 @@ import msgspec
 
 from knownas.doors import Answer, Asked, Failed, Put, Reading, Taken, answer_json
 from knownas.doors.clevertap_sdk import FETCH, moment, profile_of
+from knownas.doors.nested import TEXT
 from knownas.errors import WrongInput
 from knownas.nouns import Names
 
@@ -138,7 +139,9 @@ def _context(app: Any) -> dict[str, Any]:
     if not isinstance(app, dict):
         return {}
     said = {field: app.get(name) for field, name in _CONTEXT.items()}
-    found: dict[str, Any] = {field: str(value) for field, value in said.items() if type(value) in (str, int) and value}
+    found: dict[str, Any] = {
+        field: str(value)[:TEXT] for field, value in said.items() if type(value) in (str, int) and value
+    }
     place = {field: app.get(name) for field, name in _PLACE.items()}
     if all(type(value) in (int, float) for value in place.values()):
         found |= place

@@ -13,9 +13,10 @@ if its id is not one that nobody can guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from knownas.doors.nested import by_name, unfolded
 from knownas.nouns import EVENTS, Entry, Profile
 
 FETCH: Final = "wzrk_fetch"
@@ -51,21 +52,17 @@ def profile_of(sent: Any) -> dict[str, Any]:
     phone = fields.get("Phone")
     if type(phone) is int and 0 < phone < _LONGEST_PHONE:
         fields["Phone"] = f"+{phone}"
-    data = {name: value for field, sent_value in fields.items() for name, value in _flat(field, sent_value)}
+    data = unfolded(fields, _inside)
     if data:
         found["profileData"] = data
     return found
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value and not any(key.startswith("$") for key in value):
-        for key, inner in value.items():
-            yield from _flat(f"{name}.{key}", inner)
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        for place, inner in enumerate(value):
-            yield from _flat(f"{name}[{place}]", inner)
-    else:
-        yield name, value
+def _inside(value: Any) -> Iterable[tuple[str, Any]] | None:
+    """Into objects, and into lists that hold some; operators are whole."""
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return ((f"[{place}]", inner) for place, inner in enumerate(value))
+    return None if isinstance(value, dict) and any(key.startswith("$") for key in value) else by_name(value)
 
 
 def may_read(device: str) -> bool:

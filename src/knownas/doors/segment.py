@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from knownas.doors import UNAVAILABLE, Answer, Asked, Failed, Put, Reading, Taken, answer_json, unacknowledged
-from knownas.doors.segment_messages import record_of
+from knownas.doors.segment_messages import around_of, record_of
 from knownas.errors import WrongInput
 
 CALLS: Final = {
@@ -91,7 +91,7 @@ def read_batch(asked: Asked) -> Reading:
         raise WrongInput('the body is {"batch": [...]}: a list of messages')
     if len(messages) > MESSAGES:
         raise WrongInput(f"{len(messages):,} messages in one request; at most {MESSAGES:,} are allowed")
-    return _read(messages, body if isinstance(body, dict) else {}, "", asked)
+    return _read(messages, around_of(body) if isinstance(body, dict) else {}, "", asked)
 
 
 def read_single(asked: Asked, call: str) -> Reading:

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from knownas.doors.nested import TEXT, by_name, unfolded
+
 FIELD_OF_TRAIT: Final = {
     "name": "Name", "email": "Email", "phone": "Phone", "gender": "Gender", "birthday": "Birthday", "avatar": "Photo",
     "age": "Age", "language": "Language", "timezone": "Timezone",
 }  # fmt: skip
 DEPTH: Final = 4
+LONGEST_TOKEN: Final = 4_096
 
 _PLAIN: Final = {"ip": "ip", "locale": "language", "timezone": "timezone"}
 _INSIDE: Final = {
@@ -23,12 +26,14 @@ _INSIDE: Final = {
     "page": {"referrer": "referrer"},
     "library": {"name": "sdk"},
 }
+SHARED: Final = (*_PLAIN, *_INSIDE)
+"""What of a context may be a batch's."""
 _NUMBERS: Final = frozenset({"latitude", "longitude"})
 
 
 def properties_of(traits: Mapping[str, Any]) -> dict[str, Any]:
     """Traits as properties of the profile."""
-    found = _flat(traits)
+    found = unfolded(traits, by_name, DEPTH)
     first, last = found.get("firstName"), found.get("lastName")
     names = [name for name in (first, last) if isinstance(name, str) and name]
     if names and not found.get("name"):
@@ -40,7 +45,7 @@ def properties_of(traits: Mapping[str, Any]) -> dict[str, Any]:
 
 def group_properties_of(group: str | float, traits: Mapping[str, Any]) -> dict[str, Any]:
     """A group as properties of its member."""
-    return {"groupId": group} | {f"group.{key}": value for key, value in _flat(traits).items()}
+    return {"groupId": group} | unfolded({f"group.{key}": value for key, value in traits.items()}, by_name, DEPTH)
 
 
 def context_of(said: Mapping[str, Any], *, with_token: bool) -> dict[str, Any]:
@@ -51,7 +56,7 @@ def context_of(said: Mapping[str, Any], *, with_token: bool) -> dict[str, Any]:
             found |= _picked(said[name], fields)
     device = said.get("device")
     token = device.get("token") if with_token and isinstance(device, dict) else None
-    if isinstance(token, str) and token:
+    if isinstance(token, str) and 0 < len(token) <= LONGEST_TOKEN:
         found["pushToken"] = token
     return found
 
@@ -62,18 +67,8 @@ def _picked(said: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any
     for name, field in fields.items():
         value = said.get(name)
         if type(value) in (int, float) if field in _NUMBERS else isinstance(value, str) and value != "":
-            picked[field] = value
+            picked[field] = value[:TEXT] if isinstance(value, str) else value
     return picked
-
-
-def _flat(traits: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in traits.items():
-        if isinstance(value, dict) and value and depth:
-            found |= _flat(value, f"{before}{key}.", depth - 1)
-        else:
-            found[f"{before}{key}"] = value
-    return found
 
 
 def _day(text: str) -> str:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
-from knownas.doors.segment_fields import context_of, group_properties_of, properties_of
+from knownas.doors.segment_fields import SHARED, context_of, group_properties_of, properties_of
 from knownas.doors.times import seconds
 
 ID_CHARACTERS: Final = 128
@@ -29,7 +29,7 @@ ID_CHARACTERS: Final = 128
 def record_of(said: Any, around: Mapping[str, Any], call: str, now_ms: int) -> dict[str, Any]:
     """The record that a message comes to. ValueError says what is wrong with it.
 
-    `around` is the batch, whose context and `sentAt` are the message's too; `call` is what the path named, if it did.
+    `around` is what the message has of its batch; `call` is what the path named, if it did.
     """
     if not isinstance(said, dict):
         raise ValueError("a message is an object")  # noqa: TRY004
@@ -49,6 +49,14 @@ def record_of(said: Any, around: Mapping[str, Any], call: str, now_ms: int) -> d
     if context:
         record["context"] = context
     return record
+
+
+def around_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a batch says for all its messages: no more of it than they use, for it is looked at with each."""
+    context = body.get("context")
+    if isinstance(context, dict):
+        context = {name: context[name] for name in SHARED if name in context}
+    return {"context": context, "sentAt": body.get("sentAt")}
 
 
 def _identify(said: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:

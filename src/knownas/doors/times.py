@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from knownas.nouns import Timestamp
 
+LONGEST: Final = 64
 _NUMBER: Final = re.compile(r"(?:\$D_)?(-?\d{1,19}(?:\.\d{1,9})?)")
 _MILLISECONDS_FROM: Final = 1e11
 """Seconds reach this in the year 5138."""
@@ -29,8 +30,8 @@ def seconds(value: Any, *, milliseconds: bool = False) -> Timestamp | None:
 
 
 def _of_text(value: Any) -> Timestamp:
-    if type(value) is not str:
-        raise ValueError("a time is a number or a text")
+    if type(value) is not str or len(value) > LONGEST:
+        raise ValueError("a time is a number or a short text")
     text = value.strip()
     if number := _NUMBER.fullmatch(text):
         return float(number[1]) if "." in number[1] else int(number[1])

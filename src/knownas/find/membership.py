@@ -25,6 +25,7 @@ from knownas.find.person import field_passes, value_of
 from knownas.find.segments import PERSONAL, Registry, Transition, blank
 from knownas.find.tree import Condition, Test
 from knownas.find.turning import Midnights, depends_on_clock, turns
+from knownas.find.upkeep import IN, OUT
 from knownas.find.values import passes_one_of
 from knownas.nouns import Entry, Profile, Timestamp
 
@@ -51,6 +52,14 @@ class Touch(NamedTuple):
     dropped: str | None = None
 
 
+class Seen(NamedTuple):
+    """What was known of an event, and the times of the first and last record."""
+
+    event: Counted | None
+    first_seen: Timestamp
+    last_seen: Timestamp
+
+
 class Then(NamedTuple):
     """A profile before a record, as far as segments ask about what the record may change."""
 
@@ -75,12 +84,12 @@ class Watch:
         self._channels = [name for name in _CHANNEL if name in registry.fields]
         self._nobody = self._note(blank(0), Touch(None, None, (), 0))
         self.transitions: list[Transition] = []
-        self._entered: dict[int, dict[int, bool]] = {}
+        self._entered: dict[int, dict[int, int]] = {}
         self.due: dict[str, int] = {}
         """When profiles are to be looked at, if not earlier, in milliseconds."""
 
     @property
-    def planes(self) -> dict[str, dict[int, bool]]:
+    def planes(self) -> dict[str, dict[int, int]]:
         """Who is in which segment now and was not, or the other way round, as the index has it."""
         return {planes.segment(number): turned for number, turned in self._entered.items() if turned}
 
@@ -102,6 +111,26 @@ class Watch:
             asked = {number for leaf in leaves for number in leaf.segments} | self._registry.blank
         self._ask(profile, asked, touch.ts)
         self._await(profile, leaves)
+
+    def before_event(self, profile: Profile, touch: Touch) -> Seen:
+        """The same, of a record that changes nothing but counts and times."""
+        count = profile.events.get(touch.event or "") if touch.event in self._registry.events else None
+        return Seen(counted(count) if count is not None else None, profile.first_seen, profile.last_seen)
+
+    def after_event(self, then: Seen, profile: Profile, touch: Touch) -> None:
+        """Such a record was folded."""
+        leaves: set[Leaf] = set()
+        if touch.event in self._registry.events:
+            leaves.update(self._by_event(then.event, profile, touch))
+        if touch.dropped in self._registry.events:
+            leaves.update(self._registry.events[touch.dropped].reading)
+        if then.last_seen != profile.last_seen or then.first_seen != profile.first_seen:
+            leaves.update(self._by_time(then, profile))
+            if then.first_seen != profile.first_seen:
+                leaves.update(self._all(self._channels))
+        if leaves:
+            self._ask(profile, {number for leaf in leaves for number in leaf.segments}, touch.ts)
+            self._await(profile, leaves)
 
     def _note(self, profile: Profile, touch: Touch) -> Then:
         count = profile.events.get(touch.event) if touch.event in self._registry.events else None
@@ -138,7 +167,7 @@ class Watch:
 
     def _by_event(self, was: Counted | None, profile: Profile, touch: Touch) -> Iterable[Leaf]:
         of, now = self._registry.events.get(touch.event or ""), profile.events.get(touch.event or "")
-        if of is None or now is None or (was is not None and was.count == now.count):
+        if of is None or now is None or (was is not None and was.times == now.count):
             return ()
         day = self._midnights.calendar.day(touch.ts)
         return of.turned(was, now, day, lambda: orjson.loads(touch.data) if touch.data else {}, self._moment)
@@ -174,7 +203,7 @@ class Watch:
         if any(was.get(key) != profile.context.get(key) for key in ("latitude", "longitude")):
             yield from self._registry.near
 
-    def _by_time(self, then: Then | Profile, profile: Profile, *, is_new: bool = False) -> Iterable[Leaf]:
+    def _by_time(self, then: Then | Seen | Profile, profile: Profile, *, is_new: bool = False) -> Iterable[Leaf]:
         fields, day = self._registry.fields, self._moment.day
         for name, was, now in (
             ("firstAcquired", then.first_seen, profile.first_seen),
@@ -253,7 +282,7 @@ class Watch:
             if profile.number in turned:
                 del turned[profile.number]
             else:
-                turned[profile.number] = entered
+                turned[profile.number] = IN if entered else OUT
 
 
 def _turns_by(condition: Condition, profile: Profile, since_ms: int, now_ms: int, midnights: Midnights) -> bool:

@@ -10,7 +10,7 @@ one at most, so that one record with a wrong clock does not cost every day.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -30,7 +30,7 @@ OUT: Final = -1
 class IndexChange(NamedTuple):
     """What a commit writes of the index.
 
-    `planes` say of each who enters (`IN`) and who leaves (`OUT`), by number; numbers from `unused` on were nobody's before.
+    `planes` say of each who enters (more than 0) and who leaves, by number; numbers from `unused` on were nobody's.
     `ids` say whom a number is (empty: nobody) from now on; `taken` is how many numbers were taken from the end of the
     free ones and `freed` which then come to it; `expired` are planes that nobody will ask for; `state` is what is new
     of `next`, `oldest` and `complete`, and the numbers of events (`e:<name>`) and properties (`p:<name>`).
@@ -88,31 +88,36 @@ class Upkeep:
             terms.seen(planes.FIRST_SEEN, self._day(profile.first_seen)),
             terms.seen(planes.LAST_SEEN, self._day(profile.last_seen)),
         ]
-        self.differ(profile, begun, terms.said_of(profile, self._directory, self._calendar))
+        self.differ(profile, begun, list(terms.said_of(profile, self._directory, self._calendar)))
 
     def leave(self, profile: Profile) -> None:
         """A profile ends: nothing holds of it any more, and its number is free."""
         if profile.number < 0:
             return
-        self.differ(profile, terms.said_of(profile, self._directory, self._calendar), ())
+        self.differ(profile, list(terms.said_of(profile, self._directory, self._calendar)), [])
         self._ids[profile.number] = ""
         self._directory.free.append(profile.number)
 
     # -- what holds of them
 
-    def differ(self, profile: Profile, before: Iterable[Term], after: Iterable[Term]) -> None:
-        """What of a profile held before and what holds now."""
-        was, now, number = set(before), set(after), profile.number
-        for term in was - now:
-            self.turn(term, number, OUT)
-        for term in now - was:
-            self.turn(term, number, IN)
+    def differ(self, profile: Profile, before: Sequence[Term], after: Sequence[Term]) -> None:
+        """What of a profile held before and what holds now. A term may be said twice."""
+        if before == after:
+            return
+        number = profile.number
+        for term in dict.fromkeys(before) if before else ():
+            if term not in after:
+                self.turn(term, number, OUT)
+        for term in dict.fromkeys(after):
+            if term not in before:
+                self.turn(term, number, IN)
 
     def move(self, before: Term, after: Term, number: int) -> None:
         """One value of a slice ends and another begins."""
-        ends, begins = apart(before, after)
-        self.turn(ends, number, OUT)
-        self.turn(begins, number, IN)
+        if before and after:
+            before, after = apart(before, after)
+        self.turn(before, number, OUT)
+        self.turn(after, number, IN)
 
     def turn(self, term: Term, number: int, way: int) -> None:
         """Something begins to hold (`IN`), or ends (`OUT`)."""

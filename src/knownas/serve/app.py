@@ -2,8 +2,9 @@
 
 1. its path has a route, its method too (OPTIONS is answered for pages that ask whether they may call);
 2. there is a place among the requests in work;
-3. its body is read: within bytes and seconds;
-4. it shows a key with the right that the route needs, and that key has not asked too much;
+3. it shows a key with the right that the route needs, and that key has not asked too much; where a vendor's clients may
+   put their key into the body, one without a key in its head may send little, until it has shown one;
+4. its body is read: within bytes and seconds, and within what all bodies in work may weigh;
 5. the route's handler answers; what goes wrong becomes an answer in the words of the route's clients;
 6. every answer says where what was written stands; it is counted, and logged if so set, by route and status.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import traceback
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -31,6 +33,9 @@ from knownas.serve.table import Table
 from knownas.settings import Settings
 
 POSITION: Final = "Knownas-Position"
+STRANGER: Final = ""
+"""Who has not shown a key yet."""
+STRANGERS_BYTES: Final = 1_000_000
 _LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 log: Final = structlog.get_logger("knownas")
@@ -49,7 +54,9 @@ class App:
     ) -> None:
         self._table = Table(routes)
         self._keys, self._settings, self._metrics, self._open = keys, settings, metrics, is_open
-        self._limits = Limits(settings.http_at_once, settings.http_key_at_once, settings.http_key_rate)
+        self._limits = Limits(
+            settings.http_at_once, settings.http_key_at_once, settings.http_key_rate, settings.http_bytes_at_once
+        )
         self._origins = frozenset(settings.http_origins)
 
     async def respond(self, call: Call) -> Answer | Stream:
@@ -86,15 +93,24 @@ class App:
             log.info("answered", method=said, route=path, status=status, ms=round(seconds * 1000, 2))
 
     async def _answer(self, call: Call, route: Route, inside: Any) -> Answer | Stream:
-        settings = self._settings
-        asked = await call.asked(inside, settings.http_body_bytes, settings.http_receive_seconds)
-        caller = self._admitted(asked, route)
-        with self._limits.caller(caller, time.monotonic()):
-            return await route.handle(asked)
+        head, limits = call.head(inside), self._limits
+        known = not route.keys_in_body or self._needs_none(head, route) or bool(route.keys(head))
+        most = self._settings.http_body_bytes if known else min(STRANGERS_BYTES, self._settings.http_body_bytes)
+        caller = self._admitted(head, route) if known else STRANGER
+        with limits.caller(caller, time.monotonic()), limits.bodies() as weigh:
+            body = await call.body(most, self._settings.http_receive_seconds, weigh)
+            asked = head._replace(body=body) if body else head
+            if known:
+                return await route.handle(asked)
+            with limits.caller(self._admitted(asked, route), time.monotonic()):
+                return await route.handle(asked)
+
+    def _needs_none(self, asked: Asked, route: Route) -> bool:
+        return route.needs is None or (self._open and self._is_local(asked, route))
 
     def _admitted(self, asked: Asked, route: Route) -> str:
         """Who asks, for the limits: the key's id, or the address of who needs none."""
-        if route.needs is None or (self._open and self._is_local(asked)):
+        if route.needs is None or self._needs_none(asked, route):
             return asked.remote
         shown = route.keys(asked)
         if not shown:
@@ -109,16 +125,19 @@ class App:
                 return row.id
         raise Fault(403, "wrong_key", f"this needs a key that may {route.needs}; this one may {_may(rows)}")
 
-    def _is_local(self, asked: Asked) -> bool:
-        """Whether nobody but a program here can have sent this: a page in a browser here says where it comes from."""
-        host = urlsplit("//" + asked.headers.get("host", "")).hostname
-        if host not in _LOCAL_HOSTS:
+    def _is_local(self, asked: Asked, route: Route) -> bool:
+        """Whether nobody but a program here can have sent this: a page in a browser here says where it comes from.
+
+        Pages of this gateway may do everything, those of listed origins what is meant for pages.
+        """
+        if _host_of("//" + asked.headers.get("host", "")) not in _LOCAL_HOSTS:
             return False
-        own = f"http://{asked.headers.get('host')}"
         page = asked.headers.get("origin") or _origin_of(asked.headers.get("referer"))
-        listed = "*" in self._origins or page in self._origins or page == own
-        from_elsewhere = page is not None or asked.headers.get("sec-fetch-site") == "cross-site"
-        return listed or not from_elsewhere
+        if page is None:
+            return asked.headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+        if page == f"http://{asked.headers.get('host')}":
+            return True
+        return route.browser and ("*" in self._origins or page in self._origins)
 
     def _finished(
         self, call: Call, route: Route | None, answer: Answer | Stream, positions: dict[Any, int]
@@ -153,9 +172,22 @@ class App:
         return Answer(204, headers, b"")
 
 
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
 def _origin_of(url: str | None) -> str | None:
-    parts = urlsplit(url) if url else None
-    return f"{parts.scheme}://{parts.netloc}" if parts is not None and parts.scheme else None
+    """The origin of a page's address; of one that is none, what no origin is."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme else None
 
 
 def _may(rows: Sequence[Any]) -> str:
@@ -163,7 +195,8 @@ def _may(rows: Sequence[Any]) -> str:
 
 
 def _fault_of(error: Exception) -> Fault:
-    """What to answer. Only what is ours to mend is logged with its trace, under a number that the caller is told."""
+    """What to answer. Only what is ours to mend is logged, under a number that the caller is told: what it was and
+    where, without its words, for those may hold what was sent."""
     if isinstance(error, Fault):
         return error
     if isinstance(error, WorldFault):
@@ -173,7 +206,8 @@ def _fault_of(error: Exception) -> Fault:
     if isinstance(error, RecursionError):
         return Fault(400, "too_deep", "nested deeper than anything this takes")
     number = secrets.token_hex(4)
-    log.error("a request failed", number=number, exc_info=error)
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("a request failed", number=number, what=type(error).__name__, where=where)
     return Fault(500, "failed", f"something failed here; in the log it is {number}")
 
 

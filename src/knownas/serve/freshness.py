@@ -31,7 +31,8 @@ from knownas.stages.ports import Partition
 from knownas.topics import Layout
 
 LOOK_SECONDS: Final = 1.0
-WAIT_LOOK_SECONDS: Final = 0.02
+WAIT_LOOK_SECONDS: Final = (0.02, 0.25)
+"""How long one who waits leaves the store alone: a tenth of the time waited so far, within these."""
 KEPT_LOOKS: Final = 900
 """Fifteen minutes: who is further behind than that is told "at least"."""
 MOST_POSITIONS: Final = 64
@@ -123,18 +124,19 @@ class Freshness:
 
     async def _until(self, wanted: Mapping[Partition, int], where: Where) -> None:
         ends: Mapping[Partition, int] | None = None
+        started = time.monotonic()
+        least, most = WAIT_LOOK_SECONDS
         while True:
             shard = await where()
             seen = await self._seen()
-            if shard is not None and all(seen.folded[shard].get(at, -1) >= offset for at, offset in wanted.items()):
-                if await where() == shard:  # a login may have led elsewhere while this was looked at
-                    return
-                continue
+            folded = shard is not None and all(seen.folded[shard].get(at, -1) >= end for at, end in wanted.items())
+            if folded and await where() == shard:  # a login may have led elsewhere while this was looked at
+                return
             if ends is None and all(seen.positions[at] > offset for at, offset in wanted.items()):
                 ends = await self._ends_of(self._shards)
             if ends is not None and all(seen.positions[at] >= end for at, end in ends.items()):
                 return
-            await asyncio.sleep(WAIT_LOOK_SECONDS)
+            await asyncio.sleep(min(most, max(least, (time.monotonic() - started) / 10)))
 
     async def _seen(self) -> Seen:
         positions = await self._reader.positions()

@@ -30,10 +30,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from knownas.doors import Answer, Asked, answer_json
 from knownas.serve.faults import Fault
+from knownas.serve.limits import Weigh
 from knownas.serve.routes import Stream
 
 LINE_BYTES: Final = 96 * 1024
@@ -61,23 +63,23 @@ class Call:
         self.headers: Mapping[str, str] = _Lower(request.headers)
         self.remote = request.remote or ""
 
-    async def asked(self, inside: Mapping[str, str], body_bytes: int, seconds: float) -> Asked:
-        """The whole request; its body unpacked, within `body_bytes`, come within `seconds`."""
+    def head(self, inside: Mapping[str, str]) -> Asked:
+        """What the request asks, without its body."""
         url = self._request.rel_url
-        body = b""
-        if self._request.can_read_body:
-            unpack = self._unpacking(body_bytes)
-            if self._request.content.is_eof():
-                body = unpack(self._request.content.read_nowait(-1))
-            else:
-                body = await self._awaited(unpack, seconds)
         query = [(name, value) for name, value in url.query.items()]
         now_ms = time.time_ns() // 1_000_000
-        return Asked(
-            self.method, url.path, query, url.raw_query_string, self.headers, body, now_ms, self.remote, inside
-        )
+        return Asked(self.method, url.path, query, url.raw_query_string, self.headers, b"", now_ms, self.remote, inside)
 
-    def _unpacking(self, most: int) -> Callable[[bytes], bytes]:
+    async def body(self, most: int, seconds: float, weigh: Weigh) -> bytes:
+        """Its body unpacked: within `most` bytes, come within `seconds`, each part weighed."""
+        if not self._request.can_read_body:
+            return b""
+        unpack = self._unpacking(most, weigh)
+        if self._request.content.is_eof():
+            return unpack(self._request.content.read_nowait(-1))
+        return await self._awaited(unpack, seconds)
+
+    def _unpacking(self, most: int, weigh: Weigh) -> Callable[[bytes], bytes]:
         """What counts the body's parts as they come, and unpacks them."""
         if (self._request.content_length or 0) > most:
             raise _too_large(most)
@@ -89,6 +91,7 @@ class Call:
             size += len(some)
             if size > most:
                 raise _too_large(most)
+            weigh(len(some))
             return some
 
         return counted
@@ -103,6 +106,8 @@ class Call:
                 return b"".join([unpack(part) async for part in request.content.iter_any()])
         except TimeoutError:
             raise Fault(408, "too_slow", f"the body did not come within {seconds:g} seconds") from None
+        except (ConnectionError, web.RequestPayloadError, HttpProcessingError):
+            raise Fault(400, "cut_off", "the body was cut off, or not sent as HTTP has it") from None
 
 
 class _Lower(Mapping[str, str]):
@@ -183,8 +188,11 @@ class HttpServer:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         answer = await self._respond(Call(request))
-        if isinstance(answer, Stream):
+        if isinstance(answer, Stream) and request.method != "HEAD":
             return await _stream(request, answer)
+        if isinstance(answer, Stream):
+            await answer.parts.aclose()
+            return web.Response(headers={**answer.headers, **_SERVER})
         response = web.Response(status=answer.status, headers={**answer.headers, **_SERVER}, body=answer.body)
         if answer.status in (408, 413):
             response.force_close()  # what is left of the body is not waited for

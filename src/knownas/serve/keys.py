@@ -75,9 +75,10 @@ class KeyStore:
         """Make a key; it is returned this once."""
         if key is not None:
             check_chosen(key, rights)
-        text = key or f"{rights[0][0]}k_{secrets.token_urlsafe(24)}"
+        held = tuple(right for right in RIGHTS if right in rights)
+        text = key or f"{''.join(right[0] for right in held)}k_{secrets.token_urlsafe(24)}"
         digest = self.digest(text)
-        row = KeyRow(digest[:8], name, tuple(right for right in RIGHTS if right in rights), int(time.time()))
+        row = KeyRow(digest[:8], name, held, int(time.time()))
         (made,) = await self._link.run([("HSETNX", self._where, digest, _encode(row))])
         if not made:
             raise WrongInput("there is such a key already")

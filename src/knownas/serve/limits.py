@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +12,8 @@ from knownas.serve.faults import Fault
 BURST_SECONDS: Final = 2.0
 """A caller that was quiet may come with this many seconds' worth of requests at once."""
 REMEMBERED: Final = 10_000
+Weigh = Callable[[int], None]
+"""Told the size of a part of a body; a `Fault` where all bodies in work weigh too much."""
 
 
 @dataclass(slots=True)
@@ -24,9 +26,10 @@ class _Caller:
 class Limits:
     """Counts requests in work, of everybody and of each caller (a key, or nobody). Told the time, it never asks."""
 
-    def __init__(self, at_once: int, caller_at_once: int, caller_rate: int) -> None:
+    def __init__(self, at_once: int, caller_at_once: int, caller_rate: int, bytes_at_once: int) -> None:
         self._most, self._most_of_caller, self._rate = at_once, caller_at_once, caller_rate
-        self._at_once = 0
+        self._most_bytes = bytes_at_once
+        self._at_once = self._bytes = 0
         self._callers: dict[str, _Caller] = {}
 
     @property
@@ -44,6 +47,23 @@ class Limits:
             yield
         finally:
             self._at_once -= 1
+
+    @contextmanager
+    def bodies(self) -> Iterator[Weigh]:
+        """A scale for a body as it comes; what was weighed counts until the request is answered."""
+        mine = 0
+
+        def weigh(size: int) -> None:
+            nonlocal mine
+            if self._bytes + size > self._most_bytes:
+                raise too_many("too much is being sent at once", 1)
+            self._bytes += size
+            mine += size
+
+        try:
+            yield weigh
+        finally:
+            self._bytes -= mine
 
     @contextmanager
     def caller(self, name: str, now: float) -> Iterator[None]:

@@ -41,7 +41,8 @@ class Route(NamedTuple):
 
     `needs` is the right that a key must have, None for those that anybody may call. `keys` finds the keys in a
     request. `refused` makes of a fault (status, code, words) the answer that the vendor's clients understand. `browser`
-    says that pages of other origins may call it (those the settings list). `about` is for the OpenAPI document.
+    says that pages of other origins may call it (those the settings list), `keys_in_body` that a key may be in the body
+    where the head shows none. `about` is for the OpenAPI document.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Route(NamedTuple):
     keys: KeysOf = bearer
     refused: Callable[[int, str, str], Answer] | None = None
     browser: bool = False
+    keys_in_body: bool = False
 
 
 class About(NamedTuple):

@@ -99,7 +99,7 @@ def read_id(text: str) -> dict[int, int]:
     found = {}
     for part in text.split(".") if len(text) <= LONGEST_ID else [""]:
         partition, _, offset = part.partition("@")
-        if not (part.isascii() and partition.isdigit() and offset.isdigit() and len(part) <= 30):
+        if not (part.isascii() and partition.isdigit() and offset.isdigit() and max(len(partition), len(offset)) <= 18):
             raise bad_request("bad_event_id", "`Last-Event-ID` is not one that this stream gave")
         found[int(partition)] = int(offset)
     return found

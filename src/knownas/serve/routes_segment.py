@@ -54,7 +54,7 @@ def routes(services: Services) -> list[Route]:
 
 
 def _writes(path: str, handle: Handler, about: About) -> Route:
-    return Route("POST", path, handle, "write", about, keys_of, refused, browser=True)
+    return Route("POST", path, handle, "write", about, keys_of, refused, browser=True, keys_in_body=True)
 
 
 async def _nothing(_: Asked) -> Answer:
@@ -63,8 +63,8 @@ async def _nothing(_: Asked) -> Answer:
 
 async def _settings(asked: Asked) -> Answer:
     """What analytics.js is configured with: to send here."""
-    forwarded = asked.headers.get("x-forwarded-proto", "http")
-    here = {"apiKey": asked.inside["key"], "apiHost": f"{asked.headers.get('host', '')}/v1", "protocol": forwarded}
+    scheme = "https" if asked.headers.get("x-forwarded-proto") == "https" else "http"
+    here = {"apiKey": asked.inside["key"], "apiHost": f"{asked.headers.get('host', '')}/v1", "protocol": scheme}
     return answer_json({"integrations": {"Segment.io": here}, "plan": {"track": {"__default": {"enabled": True}}}})
 
 

@@ -7,6 +7,7 @@ for another tick right away. One such request is under way at a time, however ma
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -16,6 +17,7 @@ from knownas.find.turning import Midnights
 from knownas.find.upkeep import NO_CHANGE
 from knownas.nouns import RESOLVED, Definition, Entry, Profile, Resolved, Source
 from knownas.profile.fold import NO_DATA, Arrived, Fold, Folded, FoldRules
+from knownas.profile.types import PURCHASE
 from knownas.stages.hold import ShardHold
 from knownas.stages.ports import ShardStore, Shares
 
@@ -42,11 +44,12 @@ class Segments:
         registry = hold.segments
         if registry is None or not registry.read_events:
             return {}
+        messages_of = Counter(arrived.profile for arrived in messages)
         needed = {
             profile.id
             for arrived in messages
             if (profile := hold.profiles.get(arrived.profile)) is not None
-            and registry.reads_timeline(profile, _event(arrived), _named(arrived), self._kept)
+            and registry.reads_timeline(profile, _event(arrived), _named(arrived), self._kept - messages_of[profile.id])
         }
         return await self._load_timelines(hold, needed)
 
@@ -168,6 +171,7 @@ class Watched:
 
     def __init__(self, registry: Registry, midnights: Midnights, fold: Fold, stored: Timelines, kept: int) -> None:
         self._fold, self._stored, self._kept = fold, stored, kept
+        self._reads = bool(registry.read_events)
         self._watch = Watch(registry, midnights, self._timeline)
 
     def _timeline(self, profile: str) -> Sequence[Entry]:
@@ -176,7 +180,14 @@ class Watched:
     def add(self, arrived: Arrived, raw: bytes, offset: int) -> None:
         """Fold a message."""
         stands, watch = self._fold.stands, self._watch
-        touch = _touch(arrived, self._dropped(arrived))
+        touch = _touch(arrived, self._dropped(arrived) if self._reads else None)
+        if _only_counts(arrived):
+            known, _ = stands(arrived.profile)
+            if known is not None and known.version and known.guest_of is None and not known.gone:
+                was = watch.before_event(known, touch)
+                self._fold.add(arrived, raw, offset)
+                watch.after_event(was, known, touch)
+                return
         then = watch.before(stands(arrived.profile)[0], touch)
         self._fold.add(arrived, raw, offset)
         profile, _ = stands(arrived.profile)
@@ -184,9 +195,9 @@ class Watched:
             watch.after(then, profile, touch)
 
     def _dropped(self, arrived: Arrived) -> str | None:
-        stored = self._stored.get(arrived.profile)
-        if stored is None or arrived.record is None:
+        if arrived.record is None:
             return None
+        stored = self._stored.get(arrived.profile, ())
         return _first_of_full(stored, self._fold.stands(arrived.profile)[1], self._kept)
 
     def result(self) -> Folded:
@@ -250,6 +261,20 @@ def _first_of_full(stored: Sequence[Entry], new: Sequence[Entry], kept: int) -> 
     place = length - kept
     entry = stored[place] if place < len(stored) else new[place - len(stored)]
     return entry.name if entry.type == "event" else None
+
+
+def _only_counts(arrived: Arrived) -> bool:
+    """Whether a record is what most are: an event that changes nothing but counts and times."""
+    record = arrived.record
+    return (
+        record is not None
+        and record.type == "event"
+        and record.evtName != PURCHASE
+        and record.profileData is None
+        and record.context is None
+        and record.subscriptions is None
+        and not (arrived.binds or arrived.claims or arrived.sets or arrived.guest)
+    )
 
 
 def _touch(arrived: Arrived, dropped: str | None) -> Touch:
