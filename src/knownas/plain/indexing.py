@@ -61,8 +61,8 @@ def differences(shard: Shard, index: Index) -> Iterator[str]:
             yield f"{where}: the numbers of {what} are not one after the other"
     if sorted([*index.ids, *index.free]) != list(range(index.next)):
         yield f"{where}: {index.next} numbers are not those of {len(index.ids)} people and {len(index.free)} free ones"
-    for profile in living:
-        number = index.numbers.get(profile, -1)
+    for profile in living.keys() & index.numbers.keys():  # one that is not stored is told of elsewhere
+        number = index.numbers[profile]
         if index.ids.get(number) != profile:
             yield f"{where}: {profile} says that it is number {number}, which is {index.ids.get(number)}"
     if len(index.ids) != len(living):
