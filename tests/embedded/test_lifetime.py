@@ -20,8 +20,9 @@ from knownas.embedded import Services, Valkey, start_valkey
 pytestmark = pytest.mark.services
 
 OWNER = """
-import pathlib, sys
+import pathlib, signal, sys
 from knownas.embedded import Services
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
 with Services(pathlib.Path(sys.argv[1])) as services:
     print(services.embedded_kafka.pid, services.embedded_valkey.pid, flush=True)
     sys.stdin.read()
