@@ -15,15 +15,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import pytest
-from aiohttp import ClientSession
 
 from knownas.nouns import CHANGED
-from knownas.serve.house import House
 from knownas.serve.keys import RIGHTS, KeyStore
 from tests.browser.packages import MissingError, program
 from tests.clients.packages import node_packages, python_with_clients
 from tests.clients.wire import Wire
 from tests.pipeline.deployment import Deployment, deployed
+from tests.serve.running import Gateway, gateway
 
 HERE: Final = Path(__file__).parent
 PATIENCE_SECONDS: Final = 60
@@ -88,8 +87,8 @@ def segment(request: pytest.FixtureRequest) -> Program:
 class Town:
     """A gateway, the wire that leads to it, a key that may do everything, and what is behind it."""
 
-    def __init__(self, deployment: Deployment, gateway: str, wire: Wire, key: str) -> None:
-        self.deployment, self._gateway, self.wire, self.key = deployment, gateway, wire, key
+    def __init__(self, deployment: Deployment, served: Gateway, wire: Wire, key: str) -> None:
+        self.deployment, self._served, self.wire, self.key = deployment, served, wire, key
         self.url = f"http://127.0.0.1:{wire.port}"
 
     async def call(self, client: Program, *calls: Any) -> list[Any]:
@@ -105,9 +104,7 @@ class Town:
 
     async def read(self, path: str) -> Any:
         """What the profile API says."""
-        sent = {"Authorization": f"Bearer {self.key}"}
-        async with ClientSession() as session, session.get(self._gateway + path, headers=sent) as answer:
-            return await answer.json()
+        return (await self._served.get(path)).json
 
     async def person(self, kind: str, value: str) -> dict[str, Any]:
         """Somebody's profile out of the API, once everything is settled; `profile-changed` must say the same."""
@@ -137,8 +134,6 @@ async def town(kafka: str, redis_url: str, namespace: str) -> AsyncIterator[Town
         await stack.enter_async_context(deployment.worker())
         world = deployment.world
         key, _ = await KeyStore(world.link(), world.keys, world.names).create("everything", RIGHTS)
-        house = House(world, deployment.layout)
-        await stack.enter_async_context(house.running())
-        port = await house.listen("127.0.0.1", 0)
-        wire = await stack.enter_async_context(Wire(port))
-        yield Town(deployment, f"http://127.0.0.1:{port}", wire, key)
+        served = await stack.enter_async_context(gateway(deployment))
+        wire = await stack.enter_async_context(Wire(served.port))
+        yield Town(deployment, served, wire, key)

@@ -11,7 +11,7 @@ from knownas.adapters.keys import Keys
 from knownas.adapters.memory import MemoryShardStore, MemoryStore
 from knownas.adapters.redis import Link
 from knownas.adapters.store import RedisShardStore
-from knownas.nouns import CHANGED, EVENTS, FORMAT, RESOLVED, Entry, Profile
+from knownas.nouns import CHANGED, EVENTS, FORMAT, RESOLVED, Entry, Identity, Profile
 from knownas.profile.fold import Folded, Overflow
 from knownas.profile.leaving import IDLE_STEP, STEP
 from knownas.profile.parting import Listed, Parting
@@ -121,6 +121,18 @@ async def test_idle_guests_are_in_order_of_their_last_record_and_there_is_an_end
     assert await store.idle(hold, 2_000) == [one.id for one in reversed(many)][:IDLE_STEP]
     assert await store.idle(hold, many[-2].last_seen) == [many[-1].id]
     assert await store.idle(hold, many[-1].last_seen) == []
+
+
+async def test_an_order_begun_by_who_never_came_to_its_end_is_made_anew(store: ShardStore) -> None:
+    """Whoever became known in between is no idle guest any more."""
+    before = await taken(store)
+    await committed(store, before, profiles=by_id([guest(1, 10), guest(2, 20)]))
+    assert await store.index(before)
+    hold = await taken(store)
+    assert not hold.indexed
+    await committed(store, hold, profiles=by_id([guest(1, 10, identities=[Identity("email", "ann@x.ie")])]))
+    await indexed(store, hold)
+    assert await store.idle(hold, 100) == ["g-0002"]
 
 
 async def test_commits_keep_the_order_of_idle_guests_from_its_beginning_to_its_end(store: ShardStore) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from knownas.demo.characters import ANN, STORE_TABLET
+from knownas.demo.characters import ANN, DARA_EMAIL, DARAS_PHONE, STORE_TABLET, TEST_PHONE
 from knownas.demo.shop import Sending, traffic
 from knownas.demo.visits import PAUSE_SECONDS
 from knownas.demo.world import PRODUCT_BY_NAME, PRODUCTS
@@ -28,6 +28,7 @@ WANTED = {
     "$incr", "$decr", "$add", "$remove", "$set", "$setOnce", "$delete", "null",
     "push token", "e-mail opt-out", "imported by a server", "charged by a server", "placeholder",
     "bad_device", "future_ts", "unknown_type", "not_json", "wrong key", "wrong topic",
+    "birthday", "record id", "sent twice", "address opt-out", "deletion", "test mark",
 }  # fmt: skip
 
 
@@ -63,6 +64,7 @@ class Watcher:
         self._accounts: dict[str, str] = {}
         self._user: dict[str, str] = {}
         self._guest_events: Counter[str] = Counter()
+        self._ids: set[str] = set()
 
     def watch(self, read: Read) -> None:
         sending, intake = read
@@ -71,8 +73,12 @@ class Watcher:
             return
         self.seen.update(kind for kind in (misplaced(sending), intake.record.evtName) if kind)
         self.seen["placeholder"] += len(intake.named.unusable)
+        if self._is_sent_twice(intake.record.id):
+            return
         self._watch_properties(intake)
-        if sending.device is None:
+        if intake.record.type in ("delete", "test"):
+            self.seen["deletion" if intake.record.type == "delete" else "test mark"] += 1
+        elif sending.device is None:
             self._watch_server(intake)
         elif intake.record.type == "event" and sending.device not in self._user:
             self._guest_events[sending.device] += 1
@@ -82,12 +88,22 @@ class Watcher:
         elif intake.record.type == "login" and intake.named.usable:
             self._watch_login(sending.device, intake)
 
+    def _is_sent_twice(self, record_id: str | None) -> bool:
+        if record_id is None:
+            return False
+        is_twice = record_id in self._ids
+        self._ids.add(record_id)
+        self.seen["sent twice" if is_twice else "record id"] += 1
+        return is_twice
+
     def _watch_properties(self, intake: Intake) -> None:
         data = intake.record.profileData or {}
         operators = (operator for value in data.values() if isinstance(value, dict) for operator in value)
         self.seen.update(operators)
         self.seen["null"] += None in data.values()
         self.seen["e-mail opt-out"] += data.get("MSG-email") is False
+        self.seen["birthday"] += "DOB" in data
+        self.seen["address opt-out"] += bool(intake.record.subscriptions)
         self.seen["push token"] += "pushToken" in (intake.record.context or {})
 
     def _watch_server(self, intake: Intake) -> None:
@@ -185,7 +201,11 @@ def test_a_record_has_the_key_its_producer_should_give_it_unless_it_is_misplaced
 def test_time_goes_forward_for_all_and_on_every_device_and_ends_near_now(seed: int, events: int) -> None:
     newest: dict[str, float] = {}
     last: float = 0
+    sent: set[bytes] = set()
     for sending, intake in accepted(seed, events):
+        if sending.value in sent and intake.record.id is not None:
+            continue
+        sent.add(sending.value)
         who = sending.device or sending.key.decode().split(":", 1)[1]
         assert newest.get(who, 0) < intake.ts, (who, sending)
         assert last <= intake.ts <= NOW
@@ -200,6 +220,18 @@ def test_nobody_launches_the_shop_while_they_are_still_in_it(seed: int, events: 
         if intake.record.evtName == "App Launched":
             assert newest.get(sending.device, 0) + PAUSE_SECONDS <= intake.ts
         newest[sending.device] = intake.ts
+
+
+@pytest.mark.parametrize(("seed", "events"), SHOPS)
+def test_without_requests_there_is_nothing_but_what_most_visitors_do(seed: int, events: int) -> None:
+    kinds, others = Counter[str](), 0
+    for sending in traffic(seed, events, NOW, requests=False):
+        intake = take_in(sending.value, NOW * 1000, IdentityRules())
+        if isinstance(intake, Intake):
+            kinds[intake.record.type] += 1
+            others += bool(intake.record.id or intake.record.subscriptions)
+    assert kinds.keys() == {"event", "login", "profile", "logout"}
+    assert others == 0
 
 
 def test_a_long_stream_covers_a_month() -> None:
@@ -274,6 +306,30 @@ def test_ann_is_where_the_traffic_begins_and_nobody_else_uses_her_names() -> Non
 @pytest.mark.parametrize("partitions", [*range(1, 17), 20, 24, 30, 32, 40, 48, 60, 64])
 def test_anns_devices_share_a_partition_so_that_her_story_is_told_in_order(partitions: int) -> None:
     assert murmur2(ANN.laptop.encode()) % partitions == murmur2(ANN.phone.encode()) % partitions
+
+
+def test_dara_buys_once_although_her_app_sends_it_twice_and_is_the_last_of_her_phone_when_she_is_deleted() -> None:
+    phone = records_on(DARAS_PHONE, 1, 1_000)
+    assert [record.get("evtName", record["type"]) for record in phone] == [
+        "App Launched", "login", "Charged", "Charged", "profile", "delete",
+    ]  # fmt: skip
+    assert phone[2] == phone[3]
+    assert phone[4]["subscriptions"] == {"email": {DARA_EMAIL: False}}
+
+
+def test_finn_marks_his_profile_before_he_buys_for_fun() -> None:
+    phone = records_on(TEST_PHONE, 1, 1_000)
+    assert [record.get("evtName", record["type"]) for record in phone] == ["login", "test", "Charged"]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7, 2026])
+def test_who_is_deleted_never_comes_back(seed: int) -> None:
+    gone: set[str | None] = set()
+    for sending, intake in accepted(seed, 20_000):
+        assert sending.device not in gone
+        if intake.record.type == "delete" and sending.device is not None:
+            gone.add(sending.device)
+    assert len(gone) > 1
 
 
 def test_the_tablet_changes_hands_from_ben_to_chloe_to_a_guest() -> None:

@@ -1,7 +1,5 @@
-"""Deployments with a gateway: one for all tests that leave nothing behind which others mind, and one for each other.
-
-All run in the session's event loop, for what is shared lives in it.
-"""
+"""Deployments with a gateway: of its own for each test that asks, or one that stands for all that leave nothing behind
+which others mind. Those run in the session's event loop, for what they share lives in it: `@shared`."""
 
 from __future__ import annotations
 
@@ -9,22 +7,24 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from tests.pipeline.deployment import Deployment, deployed
 from tests.serve.running import Gateway, gateway
 
+shared = pytest.mark.asyncio(loop_scope="session")
 SHOP = "https://shop.example"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def deployment(kafka: str, redis_url: str, namespace: str) -> AsyncIterator[Deployment]:
     """Topics and keys of this test's own."""
     async with deployed(kafka, redis_url, namespace, http_wait_seconds=30.0) as made:
         yield made
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def served(deployment: Deployment) -> AsyncIterator[Gateway]:
     """A gateway, and a worker behind it."""
     async with deployment.worker(), gateway(deployment) as running:

@@ -14,10 +14,10 @@ from knownas.serve.http import HttpServer
 from knownas.serve.routes import About, Route
 from tests.builders import event
 from tests.doors.sdk import push
-from tests.serve.conftest import SHOP
+from tests.serve.conftest import SHOP, shared
 from tests.serve.running import Gateway
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = shared
 
 ELSEWHERE = "https://elsewhere.example"
 

@@ -9,12 +9,9 @@ from typing import Any
 
 import aiohttp
 import orjson
-import pytest
 
 from tests.builders import event, login
 from tests.serve.running import Gateway
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @asynccontextmanager

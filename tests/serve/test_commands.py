@@ -61,7 +61,6 @@ def test_wrong_input_ends_with_a_line_that_helps(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.asyncio(loop_scope="session")
 async def test_a_gateway_serves_until_it_is_told_to_stop(deployment: Deployment) -> None:
     key = deployment.command("keys", "create", "read").stdout.strip()
     process = deployment._popen("serve", "--port", "0")
@@ -75,7 +74,6 @@ async def test_a_gateway_serves_until_it_is_told_to_stop(deployment: Deployment)
     assert process.wait(20) == 0
 
 
-@pytest.mark.asyncio(loop_scope="session")
 async def test_an_import_goes_on_where_it_was_and_counts_nothing_twice(deployment: Deployment, tmp_path: Path) -> None:
     table = tmp_path / "people.csv"
     rows = [f"p{n}@x.ie,{n}," for n in range(50)]

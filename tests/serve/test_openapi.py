@@ -25,7 +25,6 @@ EXAMPLES: Final = 6
 CHECKS: Final[list[CheckFunction]] = [status_code_conformance, response_schema_conformance]
 
 
-@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")  # the fuzzer's own
 async def test_nothing_that_fits_the_document_or_misfits_it_fails_the_gateway(deployment: Deployment) -> None:
     async with deployment.worker(), gateway(deployment, is_open=True) as running:

@@ -8,9 +8,8 @@ import pytest
 from knownas.serve.shapes import EntryShown, LedgerShown, ProfileShown, TimelineShown
 from tests.builders import event, login
 from tests.pipeline.deployment import Deployment
+from tests.serve.conftest import shared
 from tests.serve.running import Gateway
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_what_was_uploaded_is_read_by_whoever_waits_for_its_position(served: Gateway) -> None:
@@ -86,6 +85,7 @@ async def test_who_was_deleted_is_not_there_and_that_is_why(served: Gateway, dep
     assert told["standing"]["position"].keys() == {"topic", "partition", "offset"}
 
 
+@shared
 @pytest.mark.parametrize(
     ("path", "status", "reason"),
     [

@@ -11,9 +11,8 @@ import pytest
 from knownas.doors import Asked
 from tests.doors.sdk import GUID, batch, push
 from tests.pipeline.deployment import Deployment
+from tests.serve.conftest import shared
 from tests.serve.running import Gateway, Heard
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 G = "__a6f5545051624e2cab7079c7e9cd5424"
 
@@ -61,6 +60,7 @@ async def test_a_batch_and_its_repetition_are_one_person_and_one_launch(
     assert shown["context"]["os"] == "Android"
 
 
+@shared
 @pytest.mark.parametrize(
     ("more", "status"),
     [({"id": "nobody-knows-it"}, 401), ({"encrypted": True}, 402), ({"type": "riddle"}, 200)],
@@ -73,6 +73,7 @@ async def test_what_is_not_taken_is_answered_as_the_sdk_understands(
     assert status == 200 or "error" in json.loads(heard.body)
 
 
+@shared
 async def test_an_app_without_a_key_is_refused_and_one_that_says_hello_is_answered(standing: Gateway) -> None:
     assert (await sends(standing, batch({"type": "ping"}), key=None)).status == 401
     assert (await standing.call("GET", "/hello")).headers["X-WZRK-RD"] == f"127.0.0.1:{standing.port}"

@@ -11,12 +11,10 @@ import pytest
 
 from tests.builders import event, login
 from tests.pipeline.deployment import deployed
+from tests.serve.conftest import shared
 from tests.serve.running import Gateway, gateway
 
 JSON = {"Content-Type": "application/json"}
-
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_records_that_are_wrong_do_not_hold_up_those_that_are_right(served: Gateway) -> None:
@@ -31,6 +29,7 @@ async def test_records_that_are_wrong_do_not_hold_up_those_that_are_right(served
     assert shown.json["events"]["A"]["count"] == 1
 
 
+@shared
 async def test_records_go_where_a_producer_would_put_them(standing: Gateway) -> None:
     records = [event("d-1", "A"), event(None, "B", identities={"email": " Ann@X.ie"}), event("d-2", "C")]
     put = await standing.put(*records)
@@ -38,6 +37,7 @@ async def test_records_go_where_a_producer_would_put_them(standing: Gateway) -> 
     assert (put.json["processed"], topics) == (3, {"events", "updates"})
 
 
+@shared
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
 async def test_packed_bodies_are_unpacked_within_the_limit(standing: Gateway, pack: object) -> None:
     encoding = {"Content-Encoding": "gzip" if pack is gzip.compress else "deflate", **JSON}
@@ -48,6 +48,7 @@ async def test_packed_bodies_are_unpacked_within_the_limit(standing: Gateway, pa
     assert (await standing.call("POST", "/v1/records", "write", encoding, data=b"not packed")).status == 400
 
 
+@shared
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [
@@ -72,6 +73,7 @@ async def test_a_body_that_cannot_be_taken_is_refused_in_json(
         assert got.json["reason"] == reason
 
 
+@shared
 @pytest.mark.parametrize(
     ("method", "path", "right", "status"),
     [
@@ -93,6 +95,7 @@ async def test_each_right_needs_its_own_key(
     assert (await standing.call(method, path, right)).status == status
 
 
+@shared
 async def test_a_key_is_refused_once_it_is_revoked_and_an_unknown_one_always(standing: Gateway) -> None:
     held = standing.house.app._keys
     key, _ = await held._store.create("a page", ["write"])
@@ -113,6 +116,7 @@ async def test_who_asks_too_much_is_told_when_to_come_back(kafka: str, redis_url
     assert all(each.headers["Retry-After"] == "1" and each.json["reason"] == "too_many_requests" for each in refused)
 
 
+@shared
 async def test_a_slow_body_is_given_up(standing: Gateway) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", standing.port)
     key = standing.keys["write"].encode()
@@ -123,6 +127,7 @@ async def test_a_slow_body_is_given_up(standing: Gateway) -> None:
     writer.close()
 
 
+@shared
 @pytest.mark.parametrize("head", [b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000 + b"\r\n\r\n"])
 async def test_what_is_no_request_is_refused_in_json(standing: Gateway, head: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", standing.port)
@@ -133,6 +138,7 @@ async def test_what_is_no_request_is_refused_in_json(standing: Gateway, head: by
     writer.close()
 
 
+@shared
 async def test_a_page_of_a_listed_origin_may_call_what_is_meant_for_pages_and_no_other_may(standing: Gateway) -> None:
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
     listed, other = {"Origin": "https://shop.example"}, {"Origin": "https://elsewhere.example"}

@@ -11,7 +11,13 @@ from collections import deque
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeError, ProducerFenced
+from aiokafka.errors import (
+    IllegalOperation,
+    InvalidTimestampError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+)
 
 from knownas.errors import Refused, WorldFault
 from knownas.stages.ports import Batches, Gap, Message, no_gap
@@ -79,7 +85,7 @@ class KafkaOutlet:
             if self._transactional:
                 await self._gap("publish.uncommitted")
                 await producer.commit_transaction()
-        except (KafkaError, OSError, TimeoutError) as error:
+        except (KafkaError, IllegalOperation, OSError, TimeoutError) as error:
             await self.close()
             raise _fault(error) from error
         except BaseException:
@@ -91,16 +97,23 @@ async def _send_all(producer: AIOKafkaProducer, batches: Batches) -> None:
     """Round by round: each partition's next batch is sent when all batches of the round before are acknowledged."""
     waiting = {target: deque(messages) for target, messages in batches.items()}
     while waiting:
-        sent = []
+        sent: list[asyncio.Future[Any]] = []
+        over: IllegalOperation | None = None
         for (topic, partition), messages in list(waiting.items()):
             batch = next_batch(producer, messages)
-            sent.append(await producer.send_batch(batch, topic, partition=partition))
+            try:
+                sent.append(await producer.send_batch(batch, topic, partition=partition))
+            except IllegalOperation as error:
+                # The transaction ended under our hands: what was sent of it says why.
+                over = error
+                break
             if not messages:
                 del waiting[topic, partition]
-        await asyncio.wait(sent)
-        for error in [future.exception() for future in sent]:
-            if error is not None:
-                raise error
+        if sent:
+            await asyncio.wait(sent)
+        for failure in [*(future.exception() for future in sent), over]:
+            if failure is not None:
+                raise failure
 
 
 def next_batch(producer: AIOKafkaProducer, messages: deque[Message]) -> Any:

@@ -21,7 +21,7 @@ from knownas.cli.gateway import key_store, serving
 from knownas.cli.output import console, errors, say_json
 from knownas.cli.runs import local_services, make_topics
 from knownas.cli.waiting import stopping
-from knownas.demo.characters import ANN, STORE_TABLET
+from knownas.demo.characters import ANN, DARA_EMAIL, STORE_TABLET
 from knownas.demo.shop import Sending, traffic
 from knownas.errors import KnownasError
 from knownas.nouns import LEDGER, REJECTED, murmur2
@@ -214,6 +214,7 @@ def _tell(figures: dict[str, Any], report: Report, kafka: str) -> None:
         f"knownas profile email:{ANN.email}",
         f"knownas explain {ANN.phone}",
         f"knownas explain {STORE_TABLET}",
+        f"knownas explain email:{DARA_EMAIL}",
         f"kcat -C -b {kafka} -t knownas.{LEDGER}",
     ):
         console.print(f"  {command}", markup=False)

@@ -7,6 +7,9 @@ phone speaks for her; what the guest did stays the guest's, is shown gray on her
 **Ben and Chloe** use one tablet in a store. Ben does not log out, so when Chloe logs in the tablet changes hands:
 nothing of his becomes hers. Chloe logs out, and the next customer, who never says who they are, is a guest.
 
+**Dara** has her account deleted soon after she bought a blanket. Nothing of her is left but the ledger's word
+that it happened. **Finn** works for the shop and marks the profile he tries things out with.
+
 The order of records holds within a partition only. Ann's two devices have ids whose murmur2 hashes are the same
 modulo 64, 48, 40 and every number up to 16, so with that many partitions they share one: her story is told in order.
 """
@@ -19,6 +22,7 @@ from typing import Any, Final, NamedTuple
 from knownas.demo.mishaps import FLAWS, MISPLACED, NAMELESS
 from knownas.demo.pen import Pen
 from knownas.demo.people import People, make_device
+from knownas.demo.requests import stop_letters
 from knownas.demo.visits import (
     KINDS_OF_LEARNING,
     allow_push,
@@ -49,9 +53,13 @@ class Ann(NamedTuple):
     """Events that count for her: six on the laptop, guest and all, and two on the phone after she logged in."""
     gray: int = 4
     """Events of the guest on her phone."""
+    born: str = "1992-02-29"
 
 
 ANN: Final = Ann()
+DARA_EMAIL: Final = "dara@example.com"
+DARAS_PHONE: Final = "dara-phone-1"
+TEST_PHONE: Final = "finn-test-phone-1"
 STORE_TABLET: Final = "tablet-dublin-1"
 
 _DUBLIN: Final = PLACES[0]
@@ -68,7 +76,8 @@ def ann_on_her_laptop(pen: Pen, _: People) -> None:
     pen.event(laptop, "Product Viewed", _TEAPOT)
     pen.event(laptop, "Product Viewed", _SENCHA)
     pen.event(laptop, "Added to Cart", _TEAPOT | {"quantity": 1})
-    pen.login(laptop, {"identity": ANN.identity, "email": "Ann@Example.com"}, {"Name": ANN.name, "Plan": "Plus"})
+    about = {"Name": ANN.name, "Plan": "Plus", "DOB": ANN.born}
+    pen.login(laptop, {"identity": ANN.identity, "email": "Ann@Example.com"}, about)
     pen.event(laptop, "Charged", _receipt("o-ann-1", _TEAPOT))
     pen.profile(laptop, {"points": {"$incr": 39}, "interests": {"$add": ["tea"]}})
 
@@ -94,6 +103,25 @@ def ben_and_chloe_in_the_store(pen: Pen, _: People) -> None:
     pen.event(tablet, "Charged", _receipt("o-chloe-1", _BLANKET))
     log_out(pen, tablet)
     pen.event(tablet, "Product Viewed", _TEAPOT)
+
+
+def dara_is_forgotten(pen: Pen, _: People) -> None:
+    """Somebody makes an account, buys, and wants to be forgotten. Her app sends the purchase twice; it counts once."""
+    phone = make_device(DARAS_PHONE, CLIENTS[6], _DUBLIN)
+    launch(pen, phone)
+    pen.login(phone, {"identity": "dara", "email": DARA_EMAIL}, {"Name": "Dara Quinn", "DOB": "11-21-1988"})
+    pen.record(phone, "event", evtName="Charged", evtData=_receipt("o-dara-1", _BLANKET), id="o-dara-1")
+    pen.again()
+    pen.record(phone, "profile", profileData={}, subscriptions={"email": {DARA_EMAIL: False}})
+    pen.record(phone, "delete")
+
+
+def finn_tries_things_out(pen: Pen, _: People) -> None:
+    """Somebody of the shop marks his profile as a test user's."""
+    phone = make_device(TEST_PHONE, CLIENTS[8], _DUBLIN)
+    pen.login(phone, {"identity": "finn", "email": "finn@example.com"}, {"Name": "Finn Walsh"})
+    pen.record(phone, "test", test=True)
+    pen.event(phone, "Charged", _receipt("o-finn-1", _TEAPOT))
 
 
 def a_new_regular(pen: Pen, people: People) -> None:
@@ -135,3 +163,6 @@ OPENING: Final[Sequence[Scene]] = (
     a_bad_day,
 )
 """The opening scenes in their order; each begins when the one before is over."""
+
+SELDOM_SEEN: Final[Sequence[Scene]] = (dara_is_forgotten, finn_tries_things_out, stop_letters)
+"""Those that come after them, where few visitors ask for something too."""

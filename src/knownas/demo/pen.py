@@ -60,6 +60,16 @@ class Pen:
         """Whoever uses the device leaves it."""
         self.send(EVENTS, device.key, orjson.dumps({"type": "logout", "device": device.id, "ts": self.ts}), device.id)
 
+    def record(self, device: Device, kind: str, **fields: Any) -> None:
+        """A record of any other kind, or with more than is usual."""
+        record = {"type": kind, "device": device.id, "ts": self.ts} | fields
+        self.send(EVENTS, device.key, orjson.dumps(record), device.id)
+
+    def again(self) -> None:
+        """Send what was sent last once more, as a program does that had no answer."""
+        _, sending = self.written[-1]
+        self.send(*sending)
+
     def server(self, identities: dict[str, str], record: dict[str, Any]) -> None:
         """A record that a server sends about a person; its key is the first of the identities."""
         kind, value = next(iter(identities.items()))

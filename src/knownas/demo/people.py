@@ -124,6 +124,10 @@ class People:
                 return visitor
         return known[0] if known else self.newcomer()
 
+    def lose(self, visitor: Visitor) -> None:
+        """Somebody who will not come back."""
+        self._known = [known for known in self._known if known is not visitor]
+
     def _recall(self, ts: int) -> Visitor | None:
         if not self._known:
             return None

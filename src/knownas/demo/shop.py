@@ -14,11 +14,12 @@ from itertools import islice
 from math import pi, sin
 from typing import Final
 
-from knownas.demo.characters import OPENING
+from knownas.demo.characters import OPENING, SELDOM_SEEN
 from knownas.demo.dice import Dice
 from knownas.demo.mishaps import FLAWS, MISPLACED, NAMELESS, stumble
 from knownas.demo.pen import Pen, Sending
 from knownas.demo.people import Device, People, make_device
+from knownas.demo.requests import REQUESTS
 from knownas.demo.visits import (
     PAUSE_SECONDS,
     arrive,
@@ -45,22 +46,27 @@ TABLET_SHARE: Final = 0.03
 """How many in a hundred visits are those to a store."""
 
 
-def traffic(seed: int, events: int, now: int) -> Iterator[Sending]:
-    """Exactly `events` records of all kinds, in the order of their time, the last of them shortly before `now`."""
-    return islice(_Shop(seed, events, now).open(), events)
+def traffic(seed: int, events: int, now: int, *, requests: bool = True) -> Iterator[Sending]:
+    """Exactly `events` records of all kinds, in the order of their time, the last of them shortly before `now`.
+
+    Without `requests` nobody asks for what few ask for: there are no deletions, test marks, opt-outs of one address
+    and ids of records.
+    """
+    return islice(_Shop(seed, events, now, requests).open(), events)
 
 
 class _Shop:
     """The people, the store's tablets and the opening scenes still to be played."""
 
-    def __init__(self, seed: int, events: int, now: int) -> None:
+    def __init__(self, seed: int, events: int, now: int, requests: bool) -> None:
         self._events = max(events, 1)
         self._span = min(SPAN_SECONDS, self._events * SECONDS_PER_RECORD)
         self._end = now - LONGEST_VISIT_SECONDS
         self._dice = Dice(seed)
         self._people = People(self._dice)
         self._tablets = [self._tablet() for _ in range(min(TABLETS, 1 + events // EVENTS_PER_TABLET))]
-        self._scenes = list(reversed(OPENING))
+        self._scenes = list(reversed([*OPENING, *(SELDOM_SEEN if requests else ())]))
+        self._visits = [*_VISITS, *(REQUESTS if requests else ())]
         self._next_scene_from = 0
 
     def open(self) -> Iterator[Sending]:
@@ -93,7 +99,7 @@ class _Shop:
         if tablet.free_from <= pen.ts and self._dice.chance(TABLET_SHARE):
             share_tablet(pen, tablet, self._people)
         else:
-            self._dice.pick(_VISITS)(pen, self._people)
+            self._dice.pick(self._visits)(pen, self._people)
 
     def _tablet(self) -> Device:
         return make_device(f"{TABLET.prefix}-{self._dice.digits(32)}", TABLET, self._dice.pick(PLACES))

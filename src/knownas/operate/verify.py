@@ -49,7 +49,8 @@ _encode_json: Final = msgspec.json.Encoder().encode
 
 
 class Report(NamedTuple):
-    """What a verification found. `waiting` are records that the workers have not done yet."""
+    """What a verification found. `waiting` are records that the workers have not done yet; tombstones are compared and
+    no profiles."""
 
     records: int
     profiles: int
@@ -97,7 +98,7 @@ async def verify_store(world: World, layout: Layout) -> Report:
     comparing.rejections({position: (one.said.reason, one.value) for position, one in rejected.items()})
     comparing.published(await _newest_changes(world, layout))
     total = sum(map(len, logs.values()))
-    profiles = sum(len(shard.profiles) for shard in answer.shards)
+    profiles = sum(not profile.gone for shard in answer.shards for profile in shard.profiles.values())
     return Report(total, profiles, comparing.equal_profiles, waiting, comparing.differences)
 
 
@@ -282,7 +283,9 @@ class _Comparing:
                 totals[name] += count
         stored = {key: read_profile(raw) for key, raw in self.stored.profiles.items()}
         unnumbered = {key: encode(msgspec.structs.replace(one, number=-1)) for key, one in stored.items()}
-        self.equal_profiles = self.mapping("profile", profiles, unnumbered)
+        equal = self.mapping("profile", profiles, unnumbered)
+        gone = [key for shard in self.answer.shards for key, profile in shard.profiles.items() if profile.gone]
+        self.equal_profiles = equal - sum(profiles[key] == unnumbered.get(key) for key in gone)
         for shard in self.answer.shards:
             here = {key: stored[key].number for key, one in shard.profiles.items() if key in stored and not one.gone}
             self.index(shard, here)
