@@ -215,6 +215,7 @@ def _tell(figures: dict[str, Any], report: Report, kafka: str) -> None:
         f"knownas explain {ANN.phone}",
         f"knownas explain {STORE_TABLET}",
         f"knownas explain email:{DARA_EMAIL}",
+        "knownas find 'did Charged >= 2 in 90d and not did \"App Launched\" in 30d'",
         f"kcat -C -b {kafka} -t knownas.{LEDGER}",
     ):
         console.print(f"  {command}", markup=False)
