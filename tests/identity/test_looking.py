@@ -87,6 +87,8 @@ def test_a_deletion_that_suppresses_marks_what_it_names_and_keeps_the_rest_of_th
 
 def test_a_suppression_is_recorded_where_nobody_owns_what_is_deleted_and_again_when_it_comes_again() -> None:
     plan = _plan(_arrival(DELETE | {"suppress": True}))
+    (rejection,) = plan.rejections
+    assert (rejection.reason, rejection.key, rejection.value) == ("nobody_owns", None, None)
     gone = Owner("", 0, "", -1, -1, suppressed=True)
     assert plan.looks == [Look(ANN, None, gone)]
     assert [rejection.reason for rejection in plan.rejections] == ["nobody_owns"]

@@ -46,6 +46,11 @@ class Case:
         if intake.named.usable:
             self.before = desk.known.outcomes.get(arrival.offset)
 
+    @property
+    def is_suppressing(self) -> bool:
+        """Whether later records with these identities are not wanted."""
+        return self.intake.record.type == "delete" and self.intake.record.suppress
+
     # -- whether it counts
 
     def is_turned_away(self) -> bool:
@@ -181,8 +186,9 @@ class Case:
     # -- how it ends
 
     def reject(self, reason: str, generations: tuple[int, ...] = ()) -> None:
-        """The record is not counted."""
-        self.desk.reject(self.arrival, reason, DETAILS[reason], generations)
+        """The record is not counted. One that asks for a suppression leaves nothing of what it names."""
+        keeps_bytes = not self.is_suppressing
+        self.desk.reject(self.arrival, reason, DETAILS[reason], generations, keeps_bytes=keeps_bytes)
         self.note(Outcome("", seen=generations, reason=reason))
 
     def resolve(self, profile: str) -> None:

@@ -89,9 +89,18 @@ class Desk:
         """Remember that the record with this mark is counted."""
         self.marks[mark] = Counted(offset, self.time // 1000)
 
-    def reject(self, arrival: Arrival, reason: str, detail: str, generations: tuple[int, ...] = ()) -> None:
+    def reject(
+        self,
+        arrival: Arrival,
+        reason: str,
+        detail: str,
+        generations: tuple[int, ...] = (),
+        *,
+        keeps_bytes: bool = True,
+    ) -> None:
         """Let a record go to where rejected ones are kept."""
-        key, value = (None, None) if reason in NOBODYS_DATA else (arrival.key, arrival.value)
+        kept = keeps_bytes and reason not in NOBODYS_DATA
+        key, value = (arrival.key, arrival.value) if kept else (None, None)
         position = Position(self.topic, self.partition, arrival.offset)
         self.rejections.append(
             Rejection(position=position, reason=reason, detail=detail, key=key, value=value, generations=generations)

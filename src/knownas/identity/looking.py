@@ -44,7 +44,7 @@ def look(case: Case) -> None:
 def _look_up(case: Case) -> None:
     usable = case.intake.named.usable
     found = case.before or look_up(usable, case.desk.owners)
-    if case.intake.record.type == "delete" and case.intake.record.suppress:
+    if case.is_suppressing:
         _suppress(case, found.profile)
     if found.reason:
         case.reject(found.reason, found.seen)

@@ -162,14 +162,14 @@ class Resolver:
         if case.suppressed:
             self._suppress(case)
         if reason is not None:
-            self._reject(here, reason, record)
+            leaves_nothing = reason == "suppressed" or (reading.type == "delete" and reading.suppress)
+            self._reject(here, reason, record._replace(key=None, value=None) if leaves_nothing else record)
         else:
             self._remember(case)
             self._tell(case)
 
     def _reject(self, here: Position, reason: str, record: LogRecord) -> None:
-        key, value = (None, None) if reason == "suppressed" else (record.key, record.value)
-        rejection = Rejection(position=here, reason=reason, detail="", key=key, value=value)
+        rejection = Rejection(position=here, reason=reason, detail="", key=record.key, value=record.value)
         self.decisions.rejections.append(rejection)
 
     # ---------------------------------------------------------------------------------------------- does it count?
