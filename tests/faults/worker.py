@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 from knownas.adapters.kafka import KafkaOutlet
 from knownas.cli.output import quiet_logs
-from knownas.cli.waiting import stopping
+from knownas.cli.waiting import layout_when_there, stopping
 from knownas.errors import WorldFault
 from knownas.operate.world import open_world
 from knownas.settings import Settings, load
@@ -165,7 +165,9 @@ async def main(fates: Sequence[Fate]) -> None:
     quiet_logs()
     settings = load()
     async with stopping() as stop, open_world(settings) as world:
-        worker = Worker(world, await world.layout(), Fates(fates, settings), HalvingOutlet)
+        layout = await layout_when_there(world, stop)
+        assert layout is not None
+        worker = Worker(world, layout, Fates(fates, settings), HalvingOutlet)
         await worker.run(stop, lambda port: say(f"worker ready, health on {port}"))
 
 
