@@ -12,8 +12,11 @@ setup: $(READY)
 demo: $(READY)
 	@$(BIN)/knownas demo $(ARGS)
 
+# Three at once, for tests mostly wait; each has a Kafka and a Valkey of its own. Faults come alone, after the rest: they
+# print their seed and what was killed where. ARGS=tests/find chooses.
 test: $(READY)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile $(or $(ARGS),--ignore tests/faults)
+	$(if $(ARGS),,@$(BIN)/pytest tests/faults)
 
 # All faults on real services. ARGS="--kills 40 --seed 7" chooses.
 faults: $(READY)

@@ -124,8 +124,8 @@ MUTANTS = [
     mutant("remembers an id for ever", "identity/repeats.py",
            (" and seconds - counted.seconds < WINDOW_DAYS * DAY_SECONDS", ""), tests=("tests/identity",)),
     mutant("remembers what it rejects", "identity/case.py",
-           ("        self.desk.reject(self.arrival, reason, DETAILS[reason], generations)\n",
-            "        self.desk.reject(self.arrival, reason, DETAILS[reason], generations)\n"
+           ("        self.desk.reject(self.arrival, reason, DETAILS[reason], generations, keeps_bytes=keeps_bytes)\n",
+            "        self.desk.reject(self.arrival, reason, DETAILS[reason], generations, keeps_bytes=keeps_bytes)\n"
             "        self.arrival.mark and self.desk.count(self.arrival.mark, self.arrival.offset)\n"), tests=CORE),
     mutant("stores the time with the facts", "stages/resolve.py",
            ("            self._decide(alive, alive[0].known.owners)\n",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 
 from tests.faults.crew import Crew, crew_of
 from tests.faults.gaps import GAPS
+from tests.faults.records import DAY, IDLE_BEFORE
 from tests.pipeline.deployment import Deployment, deployed
 
 SHORT_KILLS = 4
@@ -83,9 +86,13 @@ async def deployment(kafka: str, redis_url: str, namespace: str) -> AsyncIterato
         yield made
 
 
-def faulty(kafka: str, redis_url: str, namespace: str) -> Any:
-    """A deployment for faults."""
-    return deployed(kafka, redis_url, namespace, 8, 8, poll_max_records=100, session_timeout_ms=2_000)
+def faulty(kafka: str, redis_url: str, namespace: str, **more: Any) -> AbstractAsyncContextManager[Deployment]:
+    """A deployment for faults: a day that is long past for guests, and a look at the clock every few seconds."""
+    days = int(time.time() - IDLE_BEFORE) // DAY
+    given: dict[str, Any] = {
+        "poll_max_records": 100, "session_timeout_ms": 2_000, "tick_seconds": 2, "idle_guest_days": days,
+    }  # fmt: skip
+    return deployed(kafka, redis_url, namespace, 8, 8, **given | more)
 
 
 @pytest.fixture

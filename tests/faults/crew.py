@@ -13,6 +13,11 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+from knownas.adapters import keys as k
+from knownas.adapters.redis import Command
+from knownas.operate.settle import backlog
+from knownas.operate.verify import Report
+from tests.faults.records import IDLE_BEFORE
 from tests.faults.worker import Fate
 from tests.pipeline.deployment import Deployment
 
@@ -21,6 +26,7 @@ WAIT_SECONDS = 60
 """Longer than anything here takes; what is waited for is always an event."""
 
 SETTLED_SECONDS = 120
+NEVER_SECONDS = 86_400
 
 
 class Sailor:
@@ -117,9 +123,10 @@ class Crew:
 
     def __init__(self, deployment: Deployment, folder: Path) -> None:
         self.deployment, self._folder = deployment, folder
+        self._link = deployment.world.link()
         self.sailors: list[Sailor] = []
 
-    async def start(self, *fates: Fate, module: str = "tests.faults.worker") -> Sailor:
+    async def start(self, *fates: Fate, module: str = "tests.faults.worker", ticks: bool = True) -> Sailor:
         """Start a worker with these fates, without waiting for it."""
         errors = self._folder / f"worker-{len(self.sailors)}.log"
         with errors.open("wb") as log:
@@ -128,7 +135,7 @@ class Crew:
                 "-m",
                 module,
                 *(["worker"] if module == "knownas" else map(str, fates)),
-                env=self.deployment.environment(),
+                env=self.deployment.environment() | self._clock(ticks),
                 cwd=ROOT,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -138,10 +145,48 @@ class Crew:
         self.sailors.append(sailor)
         return sailor
 
+    def _clock(self, ticks: bool) -> dict[str, str]:
+        settings = self.deployment.settings
+        return {
+            "KNOWNAS_TICK_SECONDS": str(settings.tick_seconds if ticks else NEVER_SECONDS),
+            "KNOWNAS_IDLE_GUEST_DAYS": str(settings.idle_guest_days),
+        }
+
+    async def verify(self) -> Report:
+        """What `knownas verify` finds when everything is done. A tick between two of its looks would be a difference,
+        so whoever ticks leaves before; a last tick that they left is folded by somebody who does not."""
+        await self.settled()
+        if self.deployment.settings.idle_guest_days:
+            await self._leave()
+        return await self.deployment.verify()
+
+    async def _leave(self) -> None:
+        deployment = self.deployment
+        alive = [sailor for sailor in self.sailors if sailor.process.returncode is None]
+        await asyncio.gather(*(sailor.ready() for sailor in alive))
+        await asyncio.gather(*(sailor.leave() for sailor in alive))
+        if await backlog(deployment.world.log, deployment.reader, deployment.layout):
+            await self.start(ticks=False)
+            async with asyncio.timeout(SETTLED_SECONDS):
+                await deployment.settled()
+
     async def settled(self) -> None:
-        """Wait until everything is done; a worker that is gone or stuck must not make a test wait for ever."""
+        """Wait until everything is done and the guests of long ago are gone; a worker that is gone or stuck must not
+        make a test wait for ever."""
         async with asyncio.timeout(SETTLED_SECONDS):
             await self.deployment.settled()
+            while self.deployment.settings.idle_guest_days and await self._idle_guests():
+                await asyncio.sleep(0.05)
+            await self.deployment.settled()
+
+    async def _idle_guests(self) -> bool:
+        """Whether a shard has guests that are to go, or has not yet looked for them."""
+        world, shards = self.deployment.world, range(self.deployment.layout.shards)
+        asked: list[Command] = []
+        for prefix in map(world.keys.shard, shards):
+            asked += [("HEXISTS", prefix + k.AT, "indexed"), ("ZCOUNT", prefix + k.IDLE, "-inf", IDLE_BEFORE)]
+        answers = await self._link.run(asked)
+        return not all(answers[::2]) or any(answers[1::2])
 
     def kills(self) -> Counter[str]:
         """How many were killed at each gap."""

@@ -27,10 +27,20 @@ REOPENING: Final = ("publish.checked", "publish.reopened")
 RACE: Final = "resolve.claim_lost"
 """Passed when another worker claims first."""
 
-GAPS: Final = (*TAKING, *STAGES, RACE, *REOPENING, *IDLE, *GIVING_UP)
-
 HALVES: Final = "resolve.half_sent"
-"""The one gap that only tests have: the half of a batch, see `HalvingOutlet`."""
+"""The half of a batch."""
+CONTROLS_AHEAD: Final = "controls.ahead"
+CONTROLS_UNCOMMITTED: Final = "controls.uncommitted"
+CONTROLS_SENT: Final = "controls.sent"
+CONTROLS: Final = (CONTROLS_AHEAD, CONTROLS_UNCOMMITTED, CONTROLS_SENT)
+"""Passed around a sending of what follows from a demerge, a release or a deletion: detachments and releases."""
+STORE: Final = "store.answered"
+"""Passed after every round trip to the store, those within a step among them: what a leaving asks for, the order of
+idle guests as it is made, the index."""
+ONLY_IN_TESTS: Final = frozenset({HALVES, *CONTROLS, STORE})
+"""Gaps that the source does not name, see `PorousOutlet` and `PorousLink`."""
+
+GAPS: Final = (*TAKING, *STAGES, *CONTROLS, RACE, *REOPENING, *IDLE, *GIVING_UP, STORE)
 
 
 def named_in_source() -> set[str]:

@@ -14,7 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from knownas.adapters.kafka import KafkaOutlet
 from knownas.adapters.kafka_log import KafkaLog
 from knownas.adapters.store import RedisShardStore, RedisSourceStore
-from knownas.errors import WorldFault
+from knownas.errors import Refused, WorldFault
 from knownas.nouns import RESOLVED
 from knownas.operate.metrics import Metrics
 from knownas.stages.keeper import Keeper
@@ -169,6 +169,29 @@ async def test_nothing_follows_a_batch_that_fails_until_it_is_sent_again(kafka: 
         await admin.close()
 
 
+async def test_a_fenced_outlet_is_refused_also_where_it_learns_so_between_two_topics(
+    kafka: str, namespace: str
+) -> None:
+    """It has to look for the leaders of topics that it never sent to; meanwhile the first batch's answer comes."""
+    topics = [f"{namespace}.{number}" for number in range(20)]
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    late, newer = KafkaOutlet(kafka, namespace), KafkaOutlet(kafka, namespace)
+    try:
+        await admin.create_topics([NewTopic(topic, 1, 1) for topic in topics])
+        await late.send({(topics[0], 0): [Message(None, b"in time")]})
+        await newer.open()
+        with pytest.raises(Refused):
+            await late.send({(topic, 0): [Message(None, b"late")] for topic in topics})
+        assert [len(await sizes(kafka, (topic, 0))) for topic in topics] == [1, *[0] * 19]
+    finally:
+        await late.close()
+        await newer.close()
+        await admin.close()
+
+
 async def sizes(kafka: str, target: tuple[str, int]) -> list[int]:
     """How large the messages of a partition are."""
-    return [len(r.value) async for r in KafkaLog(kafka).read(target[0]) if r.partition == target[1]]
+    return [
+        len(r.value) async for r in KafkaLog(kafka).read(target[0], committed_only=True) if r.partition == target[1]
+    ]

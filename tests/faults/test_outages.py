@@ -12,7 +12,8 @@ from tests.faults.conftest import Logbook, faulty
 from tests.faults.crew import Crew, crew_of
 from tests.faults.gaps import HALVES, IDLE, REOPENING, STAGES, TAKING
 from tests.faults.proxy import ForgetfulProxy
-from tests.faults.streams import shop, streaming
+from tests.faults.records import shop
+from tests.faults.streams import streaming
 from tests.faults.worker import Fate
 from tests.pipeline.deployment import Deployment
 
@@ -29,8 +30,7 @@ async def test_a_store_killed_in_mid_stream_and_restarted_on_its_file_leaves_no_
                     await stream.more(rng.randint(200, 600))
                     await asyncio.to_thread(valkey.kill)
                     await asyncio.to_thread(valkey.restart)
-            await crew.settled()
-            report = await deployment.verify()
+            report = await crew.verify()
     assert report.differences == []
     logbook.lines.append(
         f"Valkey killed {times} times while {len(stream.sent)} records came, {time.monotonic() - began:.0f} s"
@@ -53,11 +53,7 @@ async def test_connections_cut_and_sendings_failed_between_any_two_steps_leave_n
         sailors = [await crew.start(*misfortunes(rng)) for _ in range(2 if thorough else 1)]
         for sailor in sailors:
             await sailor.at(len(sailor.fates))
-    await crew.settled()
-    report = await deployment.verify()
-    assert report.differences == []
-    for sailor in sailors:
-        await sailor.leave()
+    assert (await crew.verify()).differences == []
     met = sum(len(sailor.met) for sailor in sailors)
     logbook.lines.append(
         f"{met} times all connections cut or a sending failed while {len(stream.sent)} records came, "
@@ -78,8 +74,7 @@ async def test_answers_of_the_store_that_never_arrive_leave_no_difference(
         async with streaming(deployment, shop(rng.randrange(1_000), 8)) as stream:
             await stream.more(100)
             await proxy.forget(wanted, chance=0.05)
-        await crew.settled()
-        report = await deployment.verify()
+        report = await crew.verify()
     assert report.differences == []
     logbook.lines.append(
         f"{wanted} answers of the store lost while {len(stream.sent)} records came, {time.monotonic() - began:.0f} s"

@@ -23,19 +23,22 @@ import socket
 import stat
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from knownas.adapters.kafka import KafkaOutlet
+from knownas.adapters.redis import Command, Link
 from knownas.cli.output import quiet_logs
 from knownas.cli.waiting import layout_when_there, stopping
 from knownas.errors import WorldFault
-from knownas.operate.world import open_world
+from knownas.nouns import EVENTS, UPDATES
+from knownas.operate.world import World
 from knownas.settings import Settings, load
 from knownas.stages.ports import Batches, Gap, Message, Partition, no_gap
 from knownas.wiring import Worker
-from tests.faults.gaps import HALVES, REOPENING
+from tests.faults.gaps import CONTROLS_AHEAD, CONTROLS_SENT, CONTROLS_UNCOMMITTED, HALVES, REOPENING, STORE
 
 
 class Fate(NamedTuple):
@@ -96,19 +99,38 @@ class Fates:
                 cut_connections(port)
 
 
-class HalvingOutlet(KafkaOutlet):
-    """Sends what is not a transaction in two halves, so that there is a middle of sending: all of some partitions'
-    messages and half of the others' are acknowledged, the rest is not sent yet."""
+class PorousOutlet(KafkaOutlet):
+    """Has gaps that only tests have.
+
+    What is no transaction it sends in two halves, so that there is a middle of sending: all of some partitions'
+    messages and half of the others' are acknowledged, the rest is not sent yet. A transaction with control records has
+    gaps of its own.
+    """
 
     def __init__(self, bootstrap: str, transactional_id: str | None = None, gap: Gap = no_gap) -> None:
-        super().__init__(bootstrap, transactional_id, gap)
+        super().__init__(bootstrap, transactional_id, self._within)
         self._halves, self._between = transactional_id is None, gap
+        self._controls = False
 
     async def send(self, batches: Batches) -> None:
-        """Send half, then the rest."""
-        if not self._halves:
-            await super().send(batches)
+        """Send half, then the rest; or a transaction, with what is around it."""
+        if self._halves:
+            await self._send_halves(batches)
             return
+        self._controls = any(topic.endswith((f".{EVENTS}", f".{UPDATES}")) for topic, _ in batches)
+        await self._pass(CONTROLS_AHEAD)
+        await super().send(batches)
+        await self._pass(CONTROLS_SENT)
+
+    async def _within(self, gap: str) -> None:
+        await self._between(gap)
+        await self._pass(CONTROLS_UNCOMMITTED)
+
+    async def _pass(self, gap: str) -> None:
+        if self._controls:
+            await self._between(gap)
+
+    async def _send_halves(self, batches: Batches) -> None:
         first: dict[Partition, list[Message]] = {}
         rest: dict[Partition, list[Message]] = {}
         for place, (target, messages) in enumerate(batches.items()):
@@ -119,6 +141,34 @@ class HalvingOutlet(KafkaOutlet):
         if rest:
             await self._between(HALVES)
         await super().send(_not_empty(rest))
+
+
+class PorousLink(Link):
+    """A connection with a gap after every answer."""
+
+    def __init__(self, url: str, gap: Gap) -> None:
+        super().__init__(url)
+        self._gap = gap
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        """Answers, and the gap."""
+        answers = await super().run(commands)
+        await self._gap(STORE)
+        return answers
+
+
+class PorousWorld(World):
+    """The world, with porous connections to the store."""
+
+    def __init__(self, settings: Settings, gap: Gap) -> None:
+        super().__init__(settings)
+        self._gap = gap
+
+    def link(self) -> Link:
+        """A connection to the store of one's own; closed with the world."""
+        link = PorousLink(self.settings.redis.get_secret_value(), self._gap)
+        self._links.append(link)
+        return link
 
 
 def _not_empty(batches: dict[Partition, list[Message]]) -> dict[Partition, list[Message]]:
@@ -164,10 +214,13 @@ async def main(fates: Sequence[Fate]) -> None:
     """Work until told to stop, or until fate says otherwise."""
     quiet_logs()
     settings = load()
-    async with stopping() as stop, open_world(settings) as world:
+    gap = Fates(fates, settings)
+    async with stopping() as stop, AsyncExitStack() as stack:
+        world = PorousWorld(settings, gap)
+        stack.push_async_callback(world.close)
         layout = await layout_when_there(world, stop)
         assert layout is not None
-        worker = Worker(world, layout, Fates(fates, settings), HalvingOutlet)
+        worker = Worker(world, layout, gap, PorousOutlet)
         await worker.run(stop, lambda port: say(f"worker ready, health on {port}"))
 
 

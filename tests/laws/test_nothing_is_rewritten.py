@@ -1,5 +1,5 @@
-"""No login and no test mark changes what was there: every stored event, binding and link, and every ledger row, stays
-to the byte."""
+"""No login, no demerge and no test mark changes what was there: every stored event, binding and link, and every ledger
+row, stays to the byte."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import msgspec
 import orjson
 
 from knownas.nouns import EVENTS, Profile, murmur2
-from tests.builders import NOON, login
-from tests.faults.streams import Placed, send_all, shop
+from tests.builders import login
+from tests.faults.records import Placed, shop, time_of
+from tests.faults.streams import send_all
 from tests.pipeline.deployment import Deployment, deployed
 from tests.pipeline.stored import contents
 
@@ -21,7 +22,8 @@ PARTITIONS = 4
 SEED = 11
 RECORDS = 1_500
 LOGINS = 1_000
-MARKS = 200
+MARKS = 150
+DEMERGES = 150
 
 _profile = msgspec.msgpack.Decoder(Profile).decode
 
@@ -44,7 +46,7 @@ async def hashes(deployment: Deployment) -> dict[str, str]:
         elif what == "p":
             found |= links(_profile(value))
     for row in await deployment.ledger():
-        found[f"ledger row {row.position} {row.index}"] = digest(msgspec.json.encode(row))
+        found[f"ledger row {row.kind} {row.position} {row.index}"] = digest(msgspec.json.encode(row))
     return found
 
 
@@ -56,19 +58,20 @@ def links(profile: Profile) -> dict[str, str]:
     return found
 
 
-def logins_and_marks(records: list[Placed], rng: random.Random) -> list[Placed]:
-    """Logins of the people and on the devices that were in the records, any on any, and test marks among them."""
+def what_comes_then(records: list[Placed], rng: random.Random) -> list[Placed]:
+    """Logins of the people and on the devices that were in the records, any on any; marks and demerges among them."""
     said = [found for record in records if (found := _object(record.value)) is not None]
     devices = sorted({one["device"] for one in said if isinstance(one.get("device"), str)})
     emails = sorted({str(one["identities"]["email"]) for one in said if "email" in (one.get("identities") or {})})
+    kinds = ["login"] * LOGINS + ["test"] * MARKS + ["demerge"] * DEMERGES
+    rng.shuffle(kinds)
     made = []
-    marks = set(rng.sample(range(LOGINS + MARKS), MARKS))
-    for number in range(LOGINS + MARKS):
+    for number, kind in enumerate(kinds):
         device = rng.choice(devices)
-        mark = {"type": "test", "device": device, "test": rng.random() < 0.7}
-        value = orjson.dumps(mark if number in marks else login(device, email=rng.choice(emails)))
+        record = login(device, email=rng.choice(emails)) if kind == "login" else {"type": kind, "device": device}
+        value = orjson.dumps(record | ({"test": rng.random() < 0.7} if kind == "test" else {}))
         partition = murmur2(device.encode()) % PARTITIONS
-        made.append(Placed(EVENTS, partition, device.encode(), value, NOON * 1000 + RECORDS + number))
+        made.append(Placed(EVENTS, partition, device.encode(), value, time_of(2 * RECORDS + number)))
     return made
 
 
@@ -80,7 +83,7 @@ def _object(value: bytes | None) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and isinstance(found.get("identities") or {}, dict) else None
 
 
-async def test_a_thousand_logins_and_test_marks_rewrite_no_event_no_binding_no_link_and_no_ledger_row(
+async def test_a_thousand_logins_demerges_and_test_marks_rewrite_no_event_no_binding_no_link_and_no_ledger_row(
     kafka: str, redis_url: str, namespace: str
 ) -> None:
     records = list(islice(shop(SEED, PARTITIONS), RECORDS))
@@ -92,10 +95,12 @@ async def test_a_thousand_logins_and_test_marks_rewrite_no_event_no_binding_no_l
         await send_all(deployment, producer, records)
         await deployment.settled()
         before = await hashes(deployment)
-        await send_all(deployment, producer, logins_and_marks(records, random.Random(SEED)))
+        await send_all(deployment, producer, what_comes_then(records, random.Random(SEED)))
         await deployment.settled()
         after = await hashes(deployment)
     assert [name for name, stored in before.items() if after.get(name) != stored] == []
+    added = {name.split()[2] for name in after.keys() - before.keys() if name.startswith("ledger row")}
+    assert added >= {"demerged", "released", "tested", "linked", "switched", "claimed", "bound"}
     for what in ("event", "binding", "guest", "person of", "ledger row"):
         old, new = (sum(name.startswith(what) for name in some) for some in (before, after))
         assert new > old > 0, what

@@ -162,7 +162,8 @@ class Resolver:
         if case.suppressed:
             self._suppress(case)
         if reason is not None:
-            leaves_nothing = reason == "suppressed" or (reading.type == "delete" and reading.suppress)
+            suppresses = reading.type == "delete" and reading.suppress and reason != "no_identity"
+            leaves_nothing = reason == "suppressed" or suppresses
             self._reject(here, reason, record._replace(key=None, value=None) if leaves_nothing else record)
         else:
             self._remember(case)
