@@ -5,7 +5,7 @@ READY := .venv/ready
 BENCH := .cache/bench
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test faults mutate check bench lock clean
+.PHONY: setup demo test faults mutate check audit bench lock clean
 
 setup: $(READY)
 
@@ -31,6 +31,11 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --cache-dir .cache/import_linter
 	$(BIN)/python tools/licences.py
+
+# Looks the pinned packages up in the list of known weaknesses: the one check that needs the network.
+audit:
+	@$(PYTHON) -m venv .cache/audit && .cache/audit/bin/pip install --quiet pip-audit
+	@.cache/audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements/run.txt
 
 # The peers' packages have an environment of their own: one of them holds others at versions that knownas is beyond.
 bench: $(BENCH)/ready

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from knownas.nouns import Names
+import msgspec
+
+from knownas.nouns import RESOLVED, Definition, Names
 from knownas.plain import Setting
 
 NAMES = Names(b"a secret for tests")
@@ -30,6 +33,13 @@ def profile(device: str | None, properties: dict[str, Any] | None = None, **iden
 def logout(device: str) -> dict[str, Any]:
     """A logout."""
     return _record("logout", device=device)
+
+
+def tick(shard: int, offset: int, definitions: Iterable[Definition] = ()) -> bytes:
+    """A tick, with definitions of segments, as a message of a shard whose next offset is this."""
+    said = msgspec.to_builtins(list(definitions))
+    told = {"profile": "", "source": [RESOLVED, shard, offset, 0], "at": 0, "ts": 0, "task": "tick", "segments": said}
+    return msgspec.json.encode(told)
 
 
 def _record(kind: str, **fields: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from knownas.embedded import EmbeddedError, Progress, console_progress, start_kafka, start_valkey
+from tests.valkeys import cluster, url_of
 
 KAFKA_IMAGE = "confluentinc/cp-kafka:8.1.0"
 VALKEY_IMAGE = "valkey/valkey:9.0"
@@ -25,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent / "faults"):
             item.add_marker(pytest.mark.faults)
-        if {"kafka", "redis_url"} & set(getattr(item, "fixturenames", ())):
+        if {"kafka", "redis_url", "cluster_url"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.services)
 
 
@@ -57,6 +58,13 @@ def redis_url(services: str, request: pytest.FixtureRequest, tmp_path_factory: p
             started = start_valkey(tmp_path_factory.mktemp("valkey"), progress=progress)
         with started:
             yield started.url
+
+
+@pytest.fixture(scope="session")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster of three Valkeys, always an embedded one."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as nodes:
+        yield url_of(nodes)
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ class PlainEngine:
 
     def run(self, records: list[Sent], setting: Setting) -> World:
         """Feed the model record by record."""
-        floor = _Floor(setting)
+        floor = Floor(setting)
         for _, group in in_turn(records, setting):
             for number, sent in group:
                 floor.put(place_of(sent, setting), number, value_of(sent), time_of(number))
@@ -95,7 +95,7 @@ class PlainEngine:
         return world_of_answer(answer, setting, floor.numbers)
 
 
-class _Floor:
+class Floor:
     """The model with its own copies and control records put back into its logs."""
 
     def __init__(self, setting: Setting) -> None:

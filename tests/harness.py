@@ -342,7 +342,8 @@ class Bench:
 def index_of(index: MemoryIndex, profiles: dict[str, Profile], setting: Setting) -> Index:
     """An index as the plain model reads it."""
     directory = index.directory()
-    book = Book(directory.events, directory.properties, directory.codes, directory.oldest, setting.day_timezone)
+    zone = setting.day_timezone
+    book = Book(directory.events, directory.properties, directory.codes, directory.oldest, zone, directory.latest)
     numbers = {name: profile.number for name, profile in profiles.items() if not profile.gone}
     return Index(book, index.ids, index.free, directory.next, numbers, index.planes)
 

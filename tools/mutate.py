@@ -43,7 +43,7 @@ MUTANTS = [
     # Stage 1: the order of effects
     mutant(
         "sends before it commits", "stages/resolve.py",
-        ('        works = await self._commit(works)\n        await self._gap("resolve.committed")\n', ""),
+        ('        works = await self._commit(works)\n        lap("commit")\n', ""),
         ('        await self._gap("resolve.sent")\n',
          '        await self._gap("resolve.sent")\n        works = await self._commit(works)\n'),
         tests=STAGES,
@@ -54,10 +54,10 @@ MUTANTS = [
            ("            for work in works:\n                work.hold.drop()\n            raise", "            raise"), tests=STAGES),
     mutant(
         "sends resolved records before the ledger's", "stages/resolve.py",
-        ('await self._outlet.send(ledger)\n        await self._gap("resolve.ledger_sent")\n'
-         "        await self._outlet.send(self._outgoing(works))",
-         'await self._outlet.send(self._outgoing(works))\n        await self._gap("resolve.ledger_sent")\n'
-         "        await self._outlet.send(ledger)"),
+        ('await self._send(ledger)\n        lap("send_ledger")\n        await self._gap("resolve.ledger_sent")\n'
+         "        await self._send(self._outgoing(works))",
+         'await self._send(self._outgoing(works))\n        lap("send_ledger")\n        await self._gap("resolve.ledger_sent")\n'
+         "        await self._send(ledger)"),
         tests=STAGES,
     ),
     mutant("moves on before everything is sent", "stages/resolve.py",
@@ -152,10 +152,10 @@ MUTANTS = [
     mutant("trims before it publishes", "stages/publish.py",
            ('        await self._gap("publish.before")\n',
             '        hold.published += taken\n        await self._gap("publish.before")\n'),
-           ("        hold.published += taken\n        self._meter", "        self._meter")),
+           ("        hold.published += taken\n        for", "        for")),
     mutant("publishes in no transaction", "wiring.py",
-           ('return outlet(settings.kafka, f"{settings.group}-{layout.prefix}{shard}", gap)',
-            "return outlet(settings.kafka, None, gap)"), tests=("tests/faults/test_late_sends.py",)),
+           ('return outlet(world.kafka, f"{settings.group}-{layout.prefix}{shard}", gap)',
+            "return outlet(world.kafka, None, gap)"), tests=("tests/faults/test_late_sends.py",)),
     mutant("trims again when an answer was lost", "stages/keeper.py",
            ("            for hold in holds:\n                hold.drop()\n            raise", "            raise"), tests=STAGES),
     mutant("opens its outlet again without looking", "stages/publish.py",
@@ -258,6 +258,26 @@ MUTANTS = [
            ("return hold.indexed if parting.indexed is None else parting.indexed", "return bool(parting.indexed)"), tests=STORES),
     mutant("puts guests in order over what was there", "adapters/store.py",
            ('held = await self._order(hold, "0", {})', "held = True"), tests=STORES),
+    # Figures
+    mutant("counts rejections that are not sent yet", "stages/resolve.py",
+           ("        count_resolved(hold, work.arrivals, plan)\n", ""),
+           ('        await self._gap("resolve.committed")\n',
+            '        for work in works:\n            count_resolved(work.hold, work.arrivals, work.plan)\n'
+            '        await self._gap("resolve.committed")\n')),
+    mutant("keeps figures of a chunk that nobody knows is committed", "stages/hold.py",
+           ("        self.segments = None\n        self.figures = None\n", "        self.segments = None\n")),
+    mutant("writes figures once more that are written", "stages/figures.py",
+           ("        self.changed, self.dropped = {}, set()\n\n    def _count", "        del self\n\n    def _count"),
+           tests=("tests/stages/test_figures.py",)),
+    mutant("keeps all minutes there ever were", "stages/figures.py",
+           ("        if len(numbers) > KEPT[family]:", "        if not numbers:"), tests=("tests/stages/test_figures.py",)),
+    mutant("keeps the figures of a segment that is gone", "stages/counting.py",
+           ("        figures.forget(name)", "        pass"), tests=("tests/stages/test_counting.py",)),
+    mutant("leaves figures in the store that are dropped", "adapters/materialize.lua",
+           ("  call('HDEL', tag .. 'fig'", "  call('HMGET', tag .. 'fig'"), tests=STORES),
+    mutant("a partition's figures are not stored with its position", "adapters/resolve.lua",
+           ("if #chunk[11] > 0 then", "if false then"), tests=STORES),
+
     # Keeping partitions
     mutant("never looks at idle partitions", "stages/keeper.py",
            ("idle = [hold for hold in self.holds if not hold.busy.locked()]", "idle = []")),

@@ -24,5 +24,9 @@ class StoreLostWrites(CannotStart):
     """The store holds less than it acknowledged: it was restored or failed over. Only an operator may go on."""
 
 
+class NotDrained(KnownasError):
+    """Told to stop, the worker did not finish in time. What it held is repeated by whoever takes over."""
+
+
 class WrongInput(KnownasError):
     """What somebody typed or sent cannot be acted on; the message says what is wanted, one line a problem."""

@@ -30,6 +30,7 @@ LEDGER: Final = "ledger"
 REJECTED: Final = "rejected"
 CHANGED: Final = "profile-changed"
 SEGMENTS: Final = "segment-changed"
+SNAPSHOTS: Final = "snapshots"
 
 FORMAT: Final = 1
 """The version of every stored shape below. A worker refuses to read a higher one."""
@@ -79,6 +80,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 # -------------------------------------------------------------------------------------------------- stage 1, stored
 
+SpeaksFor = Literal["nobody", "guest", "identified"]
+
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """From just after `offset` in its home partition on, a device speaks for this profile.
@@ -88,7 +91,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     offset: int
-    state: Literal["nobody", "guest", "identified"]
+    state: SpeaksFor
     profile: str
     epoch: int
 
@@ -199,7 +202,7 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     device: str | None = None
     identity: tuple[str, str] | None = None
     from_: str | None = msgspec.field(default=None, name="from")
-    state: str | None = None
+    state: SpeaksFor | None = None
     epoch: int | None = None
     generation: int | None = None
     key: str | None = None
@@ -300,6 +303,19 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     topic: str
     partition: int
     offset: int
+
+
+class Linked(NamedTuple):
+    """A guest turned out to be a person: when the record that said so came to Kafka (milliseconds) and where it stands,
+    the person, the guest, the record's `ts`."""
+
+    at: int
+    topic: str
+    partition: int
+    offset: int
+    profile: str
+    guest: str
+    ts: Timestamp
 
 
 # ----------------------------------------------------------------------------------------------------------- naming

@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from pathlib import Path
-from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from knownas.errors import CannotStart
 from knownas.nouns import PROPERTY_OF_KIND
+from knownas.profile.fold import FoldRules
+from knownas.profile.time import Calendar
 from knownas.profile.zones import zone
 from knownas.records.identities import IdentityRules
+from knownas.settings_access import AccessSettings
 
 LOCAL: Final = ".knownas/environment"
 """Where `knownas up` and `knownas demo` write the addresses of what they started, for commands in the same folder."""
 
+OF_A_DEPLOYMENT: Final = ("kafka", "redis", "secret")
+"""Whoever names one of these means another deployment than the one that runs in the folder."""
+
 SHORTEST_TOKEN_KEY: Final = 32
 _ORIGIN: Final = re.compile(r"https?://[^/\s?#@]+")
+_ORDINAL: Final = re.compile(r"-(0|[1-9]\d{0,3})$")
+"""How the name of a StatefulSet's pod ends; that of a Deployment's has five characters there."""
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """What a deployment decides. Units are last in the names."""
 
     model_config = SettingsConfigDict(env_prefix="KNOWNAS_", frozen=True, extra="ignore", env_file=LOCAL)
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (the signature is given)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Given values, then the environment, then what runs in the folder, unless those mean another deployment."""
+        said = env_settings() | init_settings()
+        named = any(said.get(name) is not None for name in OF_A_DEPLOYMENT)
+        return (init_settings, env_settings) if named else (init_settings, env_settings, dotenv_settings)
+
     kafka: str = Field("127.0.0.1:9092", description="Kafka's bootstrap servers, host:port, separated by commas")
     redis: SecretStr = Field(
-        SecretStr("redis://127.0.0.1:6379/0"), description="the store: a redis:// or rediss:// URL"
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="the store's URL: redis://, rediss:// (TLS), unix://, redis+cluster://",
     )
     secret: SecretStr | None = Field(None, min_length=8, description="keys the hashes in ids and in the ledger")
     secret_file: str | None = Field(None, description="a file that holds the secret")
@@ -48,17 +72,30 @@ class Settings(BaseSettings):
     poll_max_records: int = Field(4_000, ge=1, description="most records of one poll")
     publish_linger_ms: int = Field(50, ge=0, description="how long changes are gathered into one transaction")
     cached_profiles: int = Field(50_000, ge=0, description="profiles a worker keeps in memory, over all its shards")
-    session_timeout_ms: int = Field(10_000, ge=1_000, description="silence after which Kafka gives a worker up")
+    session_timeout_ms: int = Field(
+        10_000, ge=1_000, le=90_000, description="silence after which Kafka gives a worker up"
+    )
     idle_check_ms: int = Field(2_000, ge=50, description="how often an idle worker looks at its partitions")
     tick_seconds: float = Field(60.0, gt=0, description="how often each shard looks at the clock")
     idle_guest_days: int = Field(
         0, ge=0, le=36_500, description="days without a record after which a guest is deleted; 0 keeps all"
     )
+    snapshot_days: float = Field(
+        7.0, ge=0, le=3_650, description="each profile is written to the snapshots once in so many days; 0: none is"
+    )
     find_most: int = Field(
         20_000, ge=0, description="most people looked at one by one for a query; beyond that its answer is a range"
     )
+    worker_name: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="a name of letters, digits and . _ - that this worker alone has and keeps over restarts",
+    )  # fmt: skip
+    drain_seconds: float = Field(20.0, gt=0, description="how long a worker that is told to stop may take")
+    health_host: str = Field("127.0.0.1", min_length=1, description="address of a worker's health page")
     health_port: int = Field(0, ge=0, le=65535, description="port of a worker's health page; 0 takes a free one")
     log_json: bool = Field(False, description="log lines as JSON objects")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
+    traces: bool = Field(False, description="OpenTelemetry traces of records that carry a trace; needs knownas[otel]")
     http_host: str = Field("127.0.0.1", min_length=1, description="address that the gateway listens on")
     http_port: int = Field(8088, ge=0, le=65535, description="port of the gateway; 0 takes a free one")
     http_origins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -131,12 +168,9 @@ class Settings(BaseSettings):
     @field_validator("redis")
     @classmethod
     def _check_redis(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("it must start with redis://, rediss:// or unix://")
-        try:
-            urlsplit(url.get_secret_value()).port  # noqa: B018 (it is read to be checked)
-        except ValueError:
-            raise ValueError("its port is not a number") from None
+        from knownas.adapters.redis_address import address
+
+        address(url.get_secret_value().strip())
         return url
 
     @model_validator(mode="after")
@@ -145,9 +179,24 @@ class Settings(BaseSettings):
             raise ValueError("set KNOWNAS_SECRET or KNOWNAS_SECRET_FILE, not both")
         return self
 
+    def stable_name(self) -> str | None:
+        """The name under which Kafka keeps this worker's partitions for it while it restarts; None where it has none.
+
+        A pod of a StatefulSet has one by itself, and nobody else runs there. Any other host's name may be shared.
+        """
+        if self.worker_name is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+            host = socket.gethostname()
+            return host if _ORDINAL.search(host) else None
+        return self.worker_name
+
     def identity_rules(self) -> IdentityRules:
         """What the records room needs to know of the settings."""
         return IdentityRules(self.identity_kinds, self.phone_region)
+
+    def fold_rules(self) -> FoldRules:
+        """What the profile room needs to know of the settings."""
+        calendar = Calendar(self.day_timezone)
+        return FoldRules(calendar, self.phone_region, self.publish_counts, self.timeline_entries)
 
     def token_keys(self) -> tuple[str, ...]:
         """The keys of tokens, the one that signs first; none: there are no tokens."""

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 class Layout(NamedTuple):
     """What is fixed when the topics are made: partitions of `events`, `updates`, `ledger` and `rejected`, and of
-    `resolved`, `profile-changed` and `segment-changed` (the shards). `prefix` is the setting `topic_prefix`."""
+    `resolved`, `profile-changed`, `segment-changed` and `snapshots` (the shards). `prefix` is the setting
+    `topic_prefix`."""
 
     prefix: str
     partitions: int

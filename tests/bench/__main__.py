@@ -28,8 +28,14 @@ from tests.bench.latency import Latency, measure
 from tests.bench.memory import Memory
 from tests.bench.memory import measure as measure_memory
 from tests.bench.race import Figures, order, run
+from tests.bench.rebuild import Rebuilding
+from tests.bench.rebuild import lines as rebuilding_lines
+from tests.bench.rebuild import measure as measure_rebuilding
 from tests.bench.reference import expected
 from tests.bench.report import latency_lines, summary, table
+from tests.bench.rolling import Rolled
+from tests.bench.rolling import lines as rolling_lines
+from tests.bench.rolling import measure as measure_rolling
 from tests.bench.serve import Serving
 from tests.bench.serve import lines as serving_lines
 from tests.bench.serve import measure as measure_serving
@@ -133,6 +139,56 @@ def serve(*, json: bool = False) -> int:
         for line in serving_lines(seen[0]):
             console.print(line)
     return 0
+
+
+@app.command
+def rolling(*, json: bool = False) -> int:
+    """Restart three workers under load one after the other: how long each partition pauses.
+
+    Parameters
+    ----------
+    json
+        End with one line of JSON.
+    """
+    seen: list[Rolled] = []
+
+    async def measured(services: Services) -> None:
+        async for rolled in measure_rolling(_namespace(), services):
+            seen.append(rolled)
+            for line in rolling_lines(rolled):
+                errors.print(line)
+
+    if not _on_services(measured):
+        return 1
+    if json:
+        say_json({"rolling": [rolled._asdict() for rolled in seen]})
+    return 0
+
+
+@app.command
+def rebuild(*, profiles: AtLeastOne = 100_000, json: bool = False) -> int:
+    """Empty the store, make it anew from Kafka, and compare it byte for byte with what it was.
+
+    Parameters
+    ----------
+    profiles
+        How many people there are.
+    json
+        End with one line of JSON.
+    """
+    seen: list[Rebuilding] = []
+
+    async def measured(services: Services) -> None:
+        seen.append(await measure_rebuilding(_namespace(), services, profiles, errors.print))
+
+    if not _on_services(measured):
+        return 1
+    if json:
+        say_json(seen[0]._asdict())
+    else:
+        for line in rebuilding_lines(seen[0]):
+            console.print(line)
+    return 1 if seen[0].differing_keys else 0
 
 
 @app.command

@@ -1,4 +1,5 @@
-"""Finding people: by identity, by five queries from selective to broad, beside looking at everybody and beside DuckDB.
+"""Finding people: by identity, by five queries from selective to broad, beside looking at everybody and beside DuckDB;
+then live segments (`living`).
 
 People are written through the stages' own commit, some thousand at a time, with index and timeline. Every count is
 compared: with DuckDB's, and with looking at every profile (at the first `LOOKED_AT` of them, where there are more).
@@ -27,7 +28,7 @@ from knownas.find.moment import Moment
 from knownas.nouns import Names, Owner, shard_of
 from knownas.profile.time import Calendar
 from knownas.topics import Layout
-from tests.bench import yardstick
+from tests.bench import living, yardstick
 from tests.bench.crowd import NOW_MS, Somebody, crowd, email
 from tests.bench.systems import Broken
 from tests.find.stored import put
@@ -50,10 +51,11 @@ Millis = tuple[float, float]
 
 
 class Asked(NamedTuple):
-    """One query: how many match, and how long an answer takes."""
+    """One query: how many match, and how long an answer takes; `first_ms` to whoever is the first to ask."""
 
     line: str
     people: int
+    first_ms: float
     count_ms: Millis
     page_ms: Millis
     everybody_ms: float
@@ -69,10 +71,17 @@ class Finding(NamedTuple):
     by_identity_ms: Millis
     bytes_per_profile: dict[str, int]
     queries: list[Asked]
+    new_segment: living.Filling
+    segments_us_per_record: dict[int, float]
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        return self._asdict() | {"queries": [asked._asdict() for asked in self.queries]}
+        by_count = {str(count): cost for count, cost in self.segments_us_per_record.items()}
+        return self._asdict() | {
+            "queries": [asked._asdict() for asked in self.queries],
+            "new_segment": self.new_segment._asdict(),
+            "segments_us_per_record": by_count,
+        }
 
 
 async def measure(redis_url: str, folder: Path, profiles: int, say: Callable[[str], None]) -> Finding:
@@ -88,11 +97,16 @@ async def measure(redis_url: str, folder: Path, profiles: int, say: Callable[[st
         reader = Reader(link, keys, names, Layout("", SHARDS, SHARDS))
         by_identity = await _identities(reader, profiles)
         sizes = await _bytes(redis_url, profiles)
-        finder, moment = Finder(StoredShards(link, keys, SHARDS)), Moment(NOW_MS, calendar)
+        moment = Moment(NOW_MS, calendar)
         everybody = await _everybody(link, keys, profiles, moment)
         database = tables.load() if tables is not None else None
-        asked = [await _asked(place, finder, moment, everybody[place], database, profiles) for place in range(5)]
-    return Finding(profiles, round(loaded, 1), by_identity, sizes, asked)
+        asked = []
+        for place in range(len(QUERIES)):
+            finder = Finder(StoredShards(link, keys, SHARDS))
+            asked.append(await _asked(place, finder, moment, everybody[place], database, profiles))
+        filling = await living.fill(RedisShardStore(link, keys, 500))
+    costs = living.microseconds_per_record()
+    return Finding(profiles, round(loaded, 1), by_identity, sizes, asked, filling, costs)
 
 
 def _tables(folder: Path, say: Callable[[str], None]) -> yardstick.Tables | None:
@@ -174,7 +188,9 @@ async def _asked(
     place: int, finder: Finder, moment: Moment, everybody: tuple[float, int], database: Any, profiles: int
 ) -> Asked:
     line, tree = QUERIES[place], from_line(QUERIES[place])
+    started = time.perf_counter()
     found = await finder.find(tree, moment)
+    first_ms = (time.perf_counter() - started) * 1000
     if found.capped or (profiles <= LOOKED_AT and found.people != everybody[1]):
         raise Broken(f"{line}: {found.people} were found and {everybody[1]} are right")
     sql = yardstick.QUERIES[place]
@@ -193,6 +209,7 @@ async def _asked(
     return Asked(
         line,
         found.people,
+        round(first_ms, 1),
         await _timed(lambda _: finder.find(tree, moment), TIMES),
         await _timed(lambda _: finder.find(tree, moment, Page(50)), TIMES),
         round(everybody[0], 1),
@@ -215,14 +232,20 @@ async def _bytes(redis_url: str, profiles: int) -> dict[str, int]:
 
 def lines(found: Finding) -> Iterator[str]:
     """What was found, for people."""
+    sampled = f" (reckoned from {LOOKED_AT:,})" if found.profiles > LOOKED_AT else ""
     size = ", ".join(f"{kind} {count:,}" for kind, count in found.bytes_per_profile.items())
     yield f"{found.profiles:,} profiles; bytes of the store for each: {size}"
     yield f"  by identity  p50 {found.by_identity_ms[0]:g} ms, p95 {found.by_identity_ms[1]:g} ms"
     for one in found.queries:
         yield f"  {one.line}: {one.people:,} people"
-        yield f"      count {_shown(one.count_ms)}; with 50 of them {_shown(one.page_ms)}"
-        yield f"      looking at everybody {one.everybody_ms:,.0f} ms"
+        yield f"      count {_shown(one.count_ms)}; with 50 of them {_shown(one.page_ms)}; at first {one.first_ms:g} ms"
+        yield f"      looking at everybody {one.everybody_ms:,.0f} ms{sampled}"
         yield f"      DuckDB count {_shown(one.duckdb_count_ms)}; with 50 of them {_shown(one.duckdb_page_ms)}"
+    new = found.new_segment
+    yield f"  a new segment, in a shard of {new.people:,}: {new.steps:,} steps of {_shown(new.step_ms)}, at most"
+    yield f"      {new.longest_ms:g} ms; {new.worker_us_per_profile:g} us of the worker a profile"
+    for count, cost in found.segments_us_per_record.items():
+        yield f"  {count:,} segments: {cost:g} us of the worker an event"
 
 
 def _shown(took: Millis | None) -> str:

@@ -20,6 +20,7 @@ import orjson
 import psutil
 from redis.asyncio import Redis
 
+from tests.bench.page import Paged, look
 from tests.bench.systems import ROOT, Knownas, Services, end, launch, set_up
 from tests.bench.traffic import NOW
 
@@ -47,6 +48,7 @@ class Serving(NamedTuple):
     fetch_idle_ms: tuple[float, float]
     fetch_loaded_ms: tuple[float, float]
     fetch_loaded_with_rate: int
+    page: Paged
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -57,6 +59,7 @@ class Serving(NamedTuple):
                 "while_events_flow": dict(zip(("p50", "p99"), self.fetch_loaded_ms, strict=True)),
                 "events_per_second": self.fetch_loaded_with_rate,
             },
+            "page": self.page.as_json(),
         }
 
 
@@ -91,8 +94,8 @@ async def measure(namespace: str, services: Services) -> Serving:
             return Serving(uploads, *await _fetches(port, system))
 
 
-async def _fetches(port: int, system: Knownas) -> tuple[tuple[float, float], tuple[float, float], int]:
-    """Profile fetches, idle and at half of what worker and gateway manage together."""
+async def _fetches(port: int, system: Knownas) -> tuple[tuple[float, float], tuple[float, float], int, Paged]:
+    """Profile fetches, idle and at half of what worker and gateway manage together; pages, idle."""
     worker = system.start()
     try:
         asking = [_head("GET", f"/v1/profiles/by/identity/c-{number}") for number in range(PEOPLE)]
@@ -101,6 +104,7 @@ async def _fetches(port: int, system: Knownas) -> tuple[tuple[float, float], tup
             await _once(port, next(people))
         await system.deployment.settled()
         idle = await _paced(port, asking)
+        page = await look(port, [f"c-{number}" for number in range(50)])
         started = time.monotonic()
         await asyncio.gather(*(_send(port, CAPACITY_RECORDS // BATCH // 4) for _ in range(4)))
         await system.deployment.settled()
@@ -108,7 +112,7 @@ async def _fetches(port: int, system: Knownas) -> tuple[tuple[float, float], tup
         flowing = asyncio.create_task(_flow(port, rate))
         try:
             await asyncio.sleep(2)
-            return idle, await _paced(port, asking), rate
+            return idle, await _paced(port, asking), rate, page
         finally:
             flowing.cancel()
             await asyncio.gather(flowing, return_exceptions=True)
@@ -273,4 +277,7 @@ def lines(found: Serving) -> Iterator[str]:
         )
     yield f"  profile fetch, idle                  p50 {found.fetch_idle_ms[0]:g} ms, p99 {found.fetch_idle_ms[1]:g} ms"
     p50, p99 = found.fetch_loaded_ms
+    page_p50, page_p99 = found.page.profile_ms
+    weights = f"first look {found.page.profile_bytes:,} bytes, at the overview {found.page.overview_bytes:,}"
+    yield f"  page of a profile, idle              p50 {page_p50:g} ms, p99 {page_p99:g} ms; {weights}"
     yield f"  profile fetch, {found.fetch_loaded_with_rate:,} events a second  p50 {p50:g} ms, p99 {p99:g} ms"

@@ -34,6 +34,34 @@ class Visitor:
         """Wait until a script in the page comes to something true."""
         await self._chromium.ask("until", who=self.who, script=script, milliseconds=PATIENCE_SECONDS * 1000)
 
+    async def press(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        for key in keys:
+            await self._hand("press", key=key)
+
+    async def type(self, text: str) -> None:
+        """Type where the focus is."""
+        await self._hand("type", text=text)
+
+    async def click(self, selector: str) -> None:
+        """Click something."""
+        await self._hand("click", selector=selector)
+
+    async def fill(self, selector: str, text: str) -> None:
+        """Write into a field."""
+        await self._hand("fill", selector=selector, text=text)
+
+    async def choose(self, selector: str, value: str) -> None:
+        """Choose from a list."""
+        await self._hand("choose", selector=selector, value=value)
+
+    async def shoot(self, path: Path) -> None:
+        """Keep a picture of the whole page."""
+        await self._hand("shoot", path=str(path))
+
+    async def _hand(self, does: str, **on: Any) -> None:
+        await self._chromium.ask("hand", who=self.who, does=does, **on)
+
     async def said(self) -> list[str]:
         """What the pages wrote to the console."""
         said: list[str] = await self._chromium.ask("said", who=self.who)
@@ -48,9 +76,9 @@ class Chromium:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
 
-    async def visitor(self, who: str) -> Visitor:
-        """Somebody with a browser that has never been here."""
-        await self.ask("meet", who=who)
+    async def visitor(self, who: str, **looks: Any) -> Visitor:
+        """Somebody with a browser that has never been here; `looks` as Playwright's contexts have them."""
+        await self.ask("meet", who=who, looks=looks)
         return Visitor(self, who)
 
     async def forget(self) -> None:

@@ -9,8 +9,9 @@ const browser = await chromium.launch({ executablePath, args });
 const visitors = new Map();
 
 const acts = {
-  async meet({ who }) {
-    const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: "en-IE", timezoneId: "Asia/Kolkata" });
+  async meet({ who, looks }) {
+    const usual = { ignoreHTTPSErrors: true, locale: "en-IE", timezoneId: "Asia/Kolkata" };
+    const context = await browser.newContext({ ...usual, ...looks });
     const page = await context.newPage();
     const said = [];
     page.on("console", (message) => said.push(message.text()));
@@ -24,7 +25,19 @@ const acts = {
     return (await visitors.get(who).page.evaluate(script)) ?? null;
   },
   async until({ who, script, milliseconds }) {
-    await visitors.get(who).page.waitForFunction(script, null, { timeout: milliseconds, polling: 50 });
+    // Asked from here time and again: a script that waits in the page is one that its policy forbids.
+    const { page } = visitors.get(who);
+    const end = Date.now() + milliseconds;
+    let value;
+    let trouble = "nothing true";
+    do {
+      value = await page.evaluate(script).catch((error) => void (trouble = String(error)));
+      if (!value) await page.waitForTimeout(50);
+    } while (!value && Date.now() < end);
+    if (!value) throw new Error(`${page.url()}: ${script} came to ${trouble}`);
+  },
+  async hand({ who, does, ...on }) {
+    await hands[does](visitors.get(who).page, on);
   },
   async said({ who }) {
     return visitors.get(who).said;
@@ -33,6 +46,16 @@ const acts = {
     await Promise.all([...visitors.values()].map(({ context }) => context.close()));
     visitors.clear();
   },
+};
+
+// What somebody's hands do.
+const hands = {
+  press: (page, { key }) => page.keyboard.press(key),
+  type: (page, { text }) => page.keyboard.type(text),
+  click: (page, { selector }) => page.click(selector),
+  fill: (page, { selector, text }) => page.fill(selector, text),
+  choose: (page, { selector, value }) => page.selectOption(selector, value),
+  shoot: (page, { path }) => page.screenshot({ path, fullPage: true }),
 };
 
 const tell = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);

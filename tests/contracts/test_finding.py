@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import chain
@@ -17,19 +18,20 @@ from knownas.adapters.find_store import StoredShards
 from knownas.adapters.finder import Finder
 from knownas.adapters.keys import Keys
 from knownas.adapters.memory import MemoryShardStore, MemoryStore
-from knownas.adapters.redis import Link
 from knownas.adapters.store import RedisShardStore
 from knownas.errors import WrongInput
 from knownas.find.answer import Found, Page
+from knownas.find.evaluate import evaluate
 from knownas.find.line import from_line
 from knownas.find.moment import Moment
 from knownas.find.reading import from_object
-from knownas.find.writing import to_line
+from knownas.find.writing import to_line, to_object
 from knownas.nouns import FORMAT, Count, Entry, Profile, Property
 from knownas.plain.finding import Asked
 from knownas.plain.finding import find as find_plainly
 from knownas.profile.time import Calendar
 from tests.contracts.fair import Fair
+from tests.contracts.linked import STORES, linked
 from tests.find.people import NOW_MS, TODAY, Person, people, queries
 from tests.find.stored import put
 
@@ -39,7 +41,7 @@ SHARDS = 3
 Put = Callable[[list[tuple[Profile, list[Entry]]]], Awaitable[Finder]]
 
 
-@pytest.fixture(params=["memory", "valkey"])
+@pytest.fixture(params=STORES)
 async def put_people(request: pytest.FixtureRequest) -> AsyncIterator[Put]:
     """Puts people into a fresh store, in memory or a real one."""
     if request.param == "memory":
@@ -51,8 +53,7 @@ async def put_people(request: pytest.FixtureRequest) -> AsyncIterator[Put]:
 
         yield in_memory
         return
-    url = request.getfixturevalue("redis_url")
-    async with Link(url) as link:
+    async with linked(request) as link:
 
         async def in_valkey(crowd: list[tuple[Profile, list[Entry]]]) -> Finder:
             keys = Keys(f"t{uuid.uuid4().hex[:10]}:")
@@ -67,6 +68,17 @@ def person(number: int, **fields: Any) -> Profile:
     seen = (TODAY - number) * DAY
     known: dict[str, Any] = {"format": FORMAT, "id": f"{number:032x}", "version": 1, "properties": {}}
     return Profile(**(known | {"first_seen": seen - 1_000 * DAY, "last_seen": seen} | fields))
+
+
+async def more(finder: Finder, crowd: list[tuple[Profile, list[Entry]]]) -> None:
+    """More people come into the store of a finder."""
+    shards = finder._shards
+    if isinstance(shards, MemoryShards):
+        store: Any = MemoryShardStore(shards._store, Fair(), 500)
+    else:
+        assert isinstance(shards, StoredShards)
+        store = RedisShardStore(shards._link, shards._keys, 500)
+    await put(store, SHARDS, crowd, NOW_MS, Calendar())
 
 
 def named(*names: str) -> list[tuple[Profile, list[Entry]]]:
@@ -132,6 +144,16 @@ async def test_beyond_the_cap_nobody_is_looked_at_and_the_answer_says_so(put_peo
     assert (closer.capped, closer.people, closer.looked_at, len(closer.profiles)) == (False, 40, 40, 5)
 
 
+async def test_a_list_without_items_is_no_value(put_people: Put) -> None:
+    values: list[Any] = [[], ["vip"], "vip", None]
+    crowd = [person(n, properties={"tags": Property(value, 1)}) for n, value in enumerate(values)]
+    finder = await put_people([(one, []) for one in crowd])
+    for line, wanted in (("tags exists", [1, 2]), ("tags missing", [0, 3]), ("tags != vip", [0, 3])):
+        answer = await finder.find(from_line(line), MOMENT, Page(9))
+        plain = find_plainly(to_object(from_line(line)), crowd, {one.id: [] for one in crowd}, Asked(NOW_MS, "UTC"))
+        assert sorted(one.id for one in answer.profiles) == plain.people == [f"{n:032x}" for n in wanted], line
+
+
 async def test_names_that_nobody_has_are_told(put_people: Put) -> None:
     finder = await put_people(named("Ann"))
     answer = await finder.find(from_line("did Flown or Rank = 3 or Name = Ann"), MOMENT)
@@ -141,15 +163,9 @@ async def test_names_that_nobody_has_are_told(put_people: Put) -> None:
 async def test_what_came_since_the_last_question_is_found(put_people: Put) -> None:
     finder = await put_people(named("Ann"))
     assert (await finder.find(from_line("Name = Ben or did Charged"), MOMENT)).people == 0
-    shards = finder._shards
-    if isinstance(shards, MemoryShards):
-        store: Any = MemoryShardStore(shards._store, Fair(), 500)
-    else:
-        assert isinstance(shards, StoredShards)
-        store = RedisShardStore(shards._link, shards._keys, 500)
     ben = person(7, properties={"Name": Property("Ben", 1)})
     cat = person(8, events={"Charged": Count(1, TODAY * DAY, TODAY * DAY, [TODAY, 1])})
-    await put(store, SHARDS, [(ben, []), (cat, [])], NOW_MS, Calendar())
+    await more(finder, [(ben, []), (cat, [])])
     assert (await finder.find(from_line("Name = Ben or did Charged"), MOMENT)).people == 2
 
 
@@ -171,6 +187,45 @@ async def test_lists_that_are_short_and_planes_that_are_long_are_one_to_a_query(
     for line, wanted in (("did Launched in 1d", 1_200), ("did Launched from 2026-11-20 to 2026-11-20", 400),
                          ("did Launched >= 2 in 3d", 800), ("did Launched = 1 in 2d", 800)):  # fmt: skip
         assert (await finder.find(from_line(line), MOMENT)).people == wanted, line
+
+
+def often(rng: random.Random, rare: float) -> Count:
+    """Something done on some of the last twelve days; the older ones are rare."""
+    days = [TODAY - ago for ago in reversed(range(12)) if rng.random() < (0.3 if ago < 6 else rare)] or [TODAY - 20]
+    kept = [n for day in days for n in (day, rng.choice([1, 1, 2]))]
+    return Count(sum(kept[1::2]), days[0] * DAY, days[-1] * DAY, kept)
+
+
+@pytest.mark.parametrize("rare", [0.0, 0.005, 0.3], ids=["lists alone", "lists and bits", "bits alone"])
+async def test_who_did_several_things_twice_is_counted_by_days_however_these_are_kept(
+    put_people: Put, rare: float
+) -> None:
+    rng, crowd = random.Random(7), list[Profile]()
+    for n in range(900):
+        events = {name: often(rng, rare) for name in ("Viewed", "Charged")} if rare or n % 100 == 0 else {}
+        crowd.append(person(0, id=f"{n:032x}", properties={"Plan": Property("Gold", 1)}, events=events))
+    finder = await put_people([(one, []) for one in crowd])
+    for line in (
+        "did Viewed >= 2 in 12d",
+        "did Viewed >= 2 in 12d and did Charged >= 2 in 12d and Plan = Gold",
+        "did Viewed = 1 in 9d or did Charged >= 2 in 3d or did Charged = 1 in 12d",
+        "did Charged >= 4 in 12d and did Viewed >= 2 in 2d",
+    ):
+        tree = from_line(line)
+        wanted = sum(evaluate(tree, one, None, MOMENT).holds is True for one in crowd)
+        assert (await finder.find(tree, MOMENT)).people == wanted, line
+
+
+async def test_somebody_who_is_seen_later_than_anybody_was_is_found_by_those_who_asked_before(put_people: Put) -> None:
+    def launched(number: int, day: int) -> tuple[Profile, list[Entry]]:
+        count = {"Launched": Count(1, day * DAY, day * DAY, [day, 1])}
+        return person(0, id=f"{number:032x}", events=count, last_seen=day * DAY), []
+
+    finder, line = await put_people([launched(1, TODAY - 2)]), from_line("did Launched in 1d")
+    assert (await finder.find(line, MOMENT)).people == 0
+    for number, day in ((2, TODAY), (3, TODAY + 1), (4, TODAY + 30)):
+        await more(finder, [launched(number, day)])
+        assert (await finder.find(line, MOMENT)).people == number - 1
 
 
 def unlike(crowd: list[Person]) -> list[tuple[Profile, list[Entry]]]:

@@ -13,7 +13,6 @@ import pytest
 from knownas.adapters.index import StoredIndex, read_index
 from knownas.adapters.keys import Keys
 from knownas.adapters.memory import MemoryShardStore, MemoryStore
-from knownas.adapters.redis import Link
 from knownas.adapters.store import RedisShardStore
 from knownas.find import planes
 from knownas.find.terms import Directory, terms
@@ -26,6 +25,7 @@ from knownas.stages.hold import ShardHold
 from knownas.stages.ports import ShardStore, Shares
 from tests.builders import NOON, event, profile
 from tests.contracts.fair import Fair
+from tests.contracts.linked import STORES, linked
 
 S0 = (RESOLVED, 0)
 Read = Callable[[], Awaitable[StoredIndex]]
@@ -33,7 +33,7 @@ Side = tuple[ShardStore, Read]
 MANY = planes.LISTED + 20
 
 
-@pytest.fixture(params=["memory", "valkey"])
+@pytest.fixture(params=STORES)
 async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
     """A store, and its index read back."""
     if request.param == "memory":
@@ -47,8 +47,8 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
 
         yield MemoryShardStore(memory, Fair(), 10), of_memory
         return
-    url, names = request.getfixturevalue("redis_url"), Keys(request.getfixturevalue("namespace") + ":")
-    async with Link(url) as link:
+    names = Keys(request.getfixturevalue("namespace") + ":")
+    async with linked(request) as link:
 
         async def of_valkey() -> StoredIndex:
             found, prefix = StoredIndex(), names.shard(0)

@@ -9,7 +9,6 @@ import pytest
 
 from knownas.adapters.keys import Keys
 from knownas.adapters.memory import MemoryShardStore, MemoryStore
-from knownas.adapters.redis import Link
 from knownas.adapters.store import RedisShardStore
 from knownas.nouns import CHANGED, EVENTS, FORMAT, RESOLVED, Entry, Identity, Profile
 from knownas.profile.fold import Folded, Overflow
@@ -18,20 +17,21 @@ from knownas.profile.parting import Listed, Parting
 from knownas.stages.hold import ShardHold
 from knownas.stages.ports import Outgoing, ShardStore, Shares
 from tests.contracts.fair import Fair
+from tests.contracts.linked import STORES, linked
 
 S0 = (RESOLVED, 0)
 NOTHING = Folded({}, {}, {}, {}, [], [], [], [], 0)
 TOMBSTONE = Outgoing(CHANGED, 0, b"p", None, [], None)
 
 
-@pytest.fixture(params=["memory", "valkey"])
+@pytest.fixture(params=STORES)
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[ShardStore]:
     """A store in memory, and a real one."""
     if request.param == "memory":
         yield MemoryShardStore(MemoryStore(), Fair(), 500)
         return
-    url, prefix = request.getfixturevalue("redis_url"), request.getfixturevalue("namespace") + ":"
-    async with Link(url) as link:
+    prefix = request.getfixturevalue("namespace") + ":"
+    async with linked(request) as link:
         yield RedisShardStore(link, Keys(prefix), 500)
 
 

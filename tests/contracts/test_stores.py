@@ -11,7 +11,6 @@ import pytest
 
 from knownas.adapters.keys import Keys
 from knownas.adapters.memory import MemoryShardStore, MemorySourceStore, MemoryStore
-from knownas.adapters.redis import Link
 from knownas.adapters.store import RedisShardStore, RedisSourceStore
 from knownas.identity.facts import KEPT
 from knownas.identity.plan import Look, Plan
@@ -23,6 +22,7 @@ from knownas.stages.hold import ShardHold, SourceHold
 from knownas.stages.ports import Committed, Outgoing, ShardStore, Shares, SourceStore, Wanted
 from tests.builders import NAMES
 from tests.contracts.fair import Fair
+from tests.contracts.linked import STORES, linked
 
 ANN, BEN = Identity("email", "ann@x.ie"), Identity("email", "ben@x.ie")
 P0, U0, S0 = (EVENTS, 0), (UPDATES, 0), (RESOLVED, 0)
@@ -40,15 +40,15 @@ class Stores:
     shard: ShardStore
 
 
-@pytest.fixture(params=["memory", "valkey"])
+@pytest.fixture(params=STORES)
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     """A store in memory, and a real one."""
     if request.param == "memory":
         memory = MemoryStore()
         yield Stores(MemorySourceStore(memory, Fair()), MemoryShardStore(memory, Fair(), TIMELINE))
         return
-    url, prefix = request.getfixturevalue("redis_url"), request.getfixturevalue("namespace") + ":"
-    async with Link(url) as link:
+    prefix = request.getfixturevalue("namespace") + ":"
+    async with linked(request) as link:
         yield Stores(RedisSourceStore(link, Keys(prefix), NAMES), RedisShardStore(link, Keys(prefix), TIMELINE))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
 import pytest
 
 from knownas.demo.characters import ANN, DARA_EMAIL, DARAS_PHONE, STORE_TABLET, TEST_PHONE
-from knownas.demo.shop import Sending, traffic
+from knownas.demo.shop import Sending, going_on, traffic
 from knownas.demo.visits import PAUSE_SECONDS
 from knownas.demo.world import PRODUCT_BY_NAME, PRODUCTS
 from knownas.nouns import EVENTS, UPDATES, murmur2
@@ -337,3 +338,13 @@ def test_the_tablet_changes_hands_from_ben_to_chloe_to_a_guest() -> None:
     assert [record["identities"]["identity"] if record["type"] == "login" else record["type"] for record in tablet] == [
         "ben", "event", "chloe", "event", "logout", "event",
     ]  # fmt: skip
+
+
+def test_the_shop_goes_on_with_people_of_its_own_as_fast_as_one_can_watch() -> None:
+    now = 1_763_700_000
+    some = list(islice(going_on(8, now, 5), 3_000))
+    times = [due for due, _ in some]
+    assert times == sorted(times)
+    assert times[0] == now
+    assert 3 < 3_000 / (times[-1] - now) < 6
+    assert not {sending.device for _, sending in some} & {ANN.laptop, ANN.phone, STORE_TABLET, DARAS_PHONE, TEST_PHONE}

@@ -26,15 +26,16 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from knownas.adapters.kafka import KafkaOutlet
+from knownas.adapters.kafka_access import Kafka
 from knownas.adapters.redis import Command, Link
+from knownas.adapters.redis_cluster import ClusterLink
 from knownas.cli.output import quiet_logs
 from knownas.cli.waiting import layout_when_there, stopping
 from knownas.errors import WorldFault
 from knownas.nouns import EVENTS, UPDATES
-from knownas.operate.world import World
+from knownas.operate.world import World, store_at
 from knownas.settings import Settings, load
 from knownas.stages.ports import Batches, Gap, Message, Partition, no_gap
 from knownas.wiring import Worker
@@ -66,7 +67,7 @@ class Fates:
         self._left = list(fates)
         self._passages = 0
         kafka = int(settings.kafka.rpartition(":")[2])
-        store = urlsplit(settings.redis.get_secret_value()).port or 6379
+        store = store_at(settings).options.get("port", 6379)
         self._cut = {"cut": (kafka, store), "cut-kafka": (kafka,), "cut-store": (store,)}
 
     async def __call__(self, gap: str) -> None:
@@ -107,7 +108,7 @@ class PorousOutlet(KafkaOutlet):
     gaps of its own.
     """
 
-    def __init__(self, bootstrap: str, transactional_id: str | None = None, gap: Gap = no_gap) -> None:
+    def __init__(self, bootstrap: Kafka, transactional_id: str | None = None, gap: Gap = no_gap) -> None:
         super().__init__(bootstrap, transactional_id, self._within)
         self._halves, self._between = transactional_id is None, gap
         self._controls = False
@@ -146,15 +147,17 @@ class PorousOutlet(KafkaOutlet):
 class PorousLink(Link):
     """A connection with a gap after every answer."""
 
-    def __init__(self, url: str, gap: Gap) -> None:
-        super().__init__(url)
-        self._gap = gap
+    gap: Gap
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
         """Answers, and the gap."""
         answers = await super().run(commands)
-        await self._gap(STORE)
+        await self.gap(STORE)
         return answers
+
+
+class PorousClusterLink(PorousLink, ClusterLink):
+    """The same to a cluster: a gap after every step that several nodes were asked for together."""
 
 
 class PorousWorld(World):
@@ -166,7 +169,8 @@ class PorousWorld(World):
 
     def link(self) -> Link:
         """A connection to the store of one's own; closed with the world."""
-        link = PorousLink(self.settings.redis.get_secret_value(), self._gap)
+        link = (PorousClusterLink if self.store.nodes else PorousLink)(self.store)
+        link.gap = self._gap
         self._links.append(link)
         return link
 

@@ -165,15 +165,16 @@ def _record(dice: Random) -> dict[str, Any]:
         said["evtName"] = dice.choice([*EVENTS, "Charged", "Other"])
         said["evtData"] = dice.choice([None, {"Amount": dice.choice([*PLANS, 7.5, [1, 2]])}])
     if said["type"] != "event" or dice.random() < 0.1:
-        said["profileData"] = _properties(dice)
+        said["profileData"] = properties(dice)
     if said["type"] == "login":
         said["claims"] = dice.random() < 0.5
     if dice.random() < 0.3:
-        said["context"] = _context(dice)
+        said["context"] = context(dice)
     return said
 
 
-def _properties(dice: Random) -> dict[str, Any]:
+def properties(dice: Random) -> dict[str, Any]:
+    """What a record says of somebody's properties."""
     found: dict[str, Any] = {}
     if dice.random() < 0.5:
         found["Plan"] = dice.choice([*PLANS, {"$delete": 1}])
@@ -192,7 +193,8 @@ def _properties(dice: Random) -> dict[str, Any]:
     return found
 
 
-def _context(dice: Random) -> dict[str, Any]:
+def context(dice: Random) -> dict[str, Any]:
+    """Where a record comes from."""
     every: dict[str, Any] = {
         "city": dice.choice(CITIES), "os": dice.choice(["iOS", "Dublin", None]), "appVersion": "2.10",
         "osVersion": dice.choice(["2.9.1", "2.9"]), "make": "Apple", "model": dice.choice(["Dublin", "15"]),

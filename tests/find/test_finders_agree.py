@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from knownas.find.evaluate import evaluate, standing
-from knownas.find.moment import Moment
+from knownas.find.history import counted, counted_since
+from knownas.find.moment import Moment, Span
 from knownas.find.reading import from_object
 from knownas.find.writing import to_line
 from knownas.plain.finding import Asked, find, matches
@@ -67,6 +68,16 @@ def test_without_the_timeline_an_answer_is_the_same_or_undecided(case: Any) -> N
     hasty = evaluate(tree, person.profile, None, moment)
     if hasty.holds is not None:
         assert hasty.holds == evaluate(tree, person.profile, person.kept, moment).holds
+
+
+@many
+@given(case=_cases(1), windows=st.lists(st.integers(1, 400), unique=True, max_size=5), ago=st.integers(-3, 100))
+def test_counts_of_several_windows_are_the_counts_of_each(case: Any, windows: list[int], ago: int) -> None:
+    zone, _, (person,) = case
+    moment = Moment(NOW_MS - ago * 86_400_000, Calendar(zone))
+    for count in person.profile.events.values():
+        wanted = [(days, counted(count, Span(moment.today - days + 1, None), moment).least) for days in sorted(windows)]
+        assert list(counted_since(count, sorted(windows), moment)) == wanted
 
 
 def _with_every_day(person: Person, asked: Asked) -> Any:

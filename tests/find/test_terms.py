@@ -80,7 +80,7 @@ NUMBER_FIVE = {"n0.23", "n0.22", "n0.12", "n0.10"}
         (None, set()),
         ("Gold", {"x0"} | CODE_ONE),
         (True, {"x0"} | CODE_ONE),
-        ([], {"x0", "m0"}),
+        ([], set()),
         (["a", "b", "a"], {"x0", "m0", "i0:1", "i0:2"}),
         ([1, 1.0, True], {"x0", "m0", "i0:1", "i0:2"}),
         (["y" * 600], {"x0", "m0", "k0"}),
@@ -295,3 +295,18 @@ def test_lists_and_bits_say_the_same_numbers() -> None:
     assert list(planes.members(bytes([0b1000_0001, 0b1000_0000]))) == [0, 7, 8]
     assert planes.capacity(0) == 1_024
     assert planes.capacity(8_192) == 16_384
+
+
+def test_lists_are_as_long_as_bits_that_take_ten_times_their_room() -> None:
+    assert [planes.listed(bits) for bits in (1_024, 16_384, 65_536, 131_072)] == [4, 68, 256, 256]
+
+
+def test_the_latest_day_is_that_of_the_last_record_of_anybody_whoever_is_left_and_an_older_index_knows_none() -> None:
+    shard = Shard()
+    shard.take((ANN, event("a", "X", ts=NOON)), (BEN, event("b", "X", ts=NOON - 86_400)))
+    shard.take((BEN, event("b", "X", ts=NOON + 2 * 86_400)), at=NOON + 86_400)
+    shard.leave(BEN)
+    assert shard.index.state["latest"] == DAY + 2
+    del shard.index.state["latest"]
+    shard.take((ANN, event("a", "X", ts=NOON + 86_400)), at=NOON + 86_400)
+    assert "latest" not in shard.index.state

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +15,9 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from pydantic import SecretStr
 
+from knownas.adapters.kafka_access import Kafka, client_options
 from knownas.adapters.reader import Reader
 from knownas.nouns import EVENTS, LEDGER, REJECTED, UPDATES, Identity, Profile, murmur2
 from knownas.operate.layout import create_topics
@@ -23,6 +26,7 @@ from knownas.operate.settle import until_settled
 from knownas.operate.verify import Report, verify_store
 from knownas.operate.world import World
 from knownas.settings import Settings, load
+from knownas.settings_access import AccessSettings
 from knownas.stages.ports import Gap, no_gap
 from knownas.topics import Layout
 from knownas.wiring import Worker
@@ -38,6 +42,10 @@ class Deployment:
         self.world = World(settings)
         self.reader = Reader(self.world.link(), self.world.keys, self.world.names, layout)
         self.processes: list[subprocess.Popen[str]] = []
+        self.health_ports: dict[int, int] = {}
+        """Of worker processes, by process id."""
+        self.errors: int | None = None
+        """Where worker processes write what they log; None: where this process does."""
         self._producer: AIOKafkaProducer | None = None
 
     async def send(self, *records: dict[str, Any] | bytes | None, partition: int | None = None) -> None:
@@ -60,7 +68,7 @@ class Deployment:
     async def producer(self) -> AIOKafkaProducer:
         """A plain producer, opened at first use."""
         if self._producer is None:
-            self._producer = AIOKafkaProducer(bootstrap_servers=self.settings.kafka)
+            self._producer = AIOKafkaProducer(**client_options(self.world.kafka))
             await self._producer.start()
         return self._producer
 
@@ -96,9 +104,12 @@ class Deployment:
             "IDENTITY_KINDS": ",".join(s.identity_kinds),
             "DAY_TIMEZONE": s.day_timezone,
             "POLL_MAX_RECORDS": str(s.poll_max_records),
+            "TICK_SECONDS": str(s.tick_seconds),
+            "TIMELINE_ENTRIES": str(s.timeline_entries),
         }
         if s.phone_region is not None:
             named["PHONE_REGION"] = s.phone_region
+        named |= access_of(s)
         outside = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
         return outside | {f"KNOWNAS_{name}": value for name, value in named.items()}
 
@@ -109,17 +120,20 @@ class Deployment:
             timeout=60, check=False, **more,
         )  # fmt: skip
 
-    async def start_worker(self) -> subprocess.Popen[str]:
+    async def start_worker(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """A worker process; returns when it is ready."""
-        process = self._popen("worker")
+        process = self._popen("worker", *words, **environment)
         assert process.stdout is not None
         line = await asyncio.to_thread(process.stdout.readline)
         assert line.startswith("worker ready"), f"the worker said {line!r}"
+        self.health_ports[process.pid] = int(line.rpartition(":")[2].removesuffix("/health\n"))
         return process
 
-    def _popen(self, *words: str) -> subprocess.Popen[str]:
+    def _popen(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "knownas", *words]
-        process = subprocess.Popen(command, env=self.environment(), text=True, stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            command, env=self.environment() | environment, text=True, stdout=subprocess.PIPE, stderr=self.errors
+        )
         self.processes.append(process)
         return process
 
@@ -168,6 +182,18 @@ class Deployment:
         await self.world.close()
 
 
+def access_of(settings: Settings) -> dict[str, str]:
+    """The settings that let a process in, where they are not the usual ones; what stands in a file stays there."""
+    fields = AccessSettings.model_fields
+    said = {name: getattr(settings, name) for name in fields if getattr(settings, name) != fields[name].default}
+    from_file = {name.removesuffix("_file") for name in said if name.endswith("_file")}
+    return {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in said.items()
+        if name not in from_file
+    }
+
+
 @asynccontextmanager
 async def deployed(
     kafka: str, redis_url: str, namespace: str, partitions: int = 4, shards: int = 4, **settings: Any
@@ -182,23 +208,36 @@ async def deployed(
     deployment = Deployment(loaded, layout)
     try:
         await create_topics(deployment.world.log, layout, 1)
-        await keep_everything(loaded.kafka, layout)
+        await keep_everything(deployment.world.kafka, layout)
         await deployment.world.layout()
         yield deployment
     finally:
         await deployment.close()
 
 
-async def keep_everything(kafka: str, layout: Layout) -> None:
+async def keep_everything(kafka: Kafka, layout: Layout) -> None:
     """Let no record go: stories happen at fixed times, which are past the topics' retention."""
     topics = [layout.name(short) for short in (EVENTS, UPDATES)]
     configs = {"retention.ms": "-1", "message.timestamp.type": "CreateTime"}
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    admin = AIOKafkaAdminClient(**client_options(kafka))
     await admin.start()
     try:
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs) for topic in topics])
     finally:
         await admin.close()
+
+
+async def page_of(port: int, until: str = "") -> str:
+    """What a worker's `/metrics` says, once it says this too."""
+
+    def ask() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    while until not in (page := await asyncio.to_thread(ask)):
+        await asyncio.sleep(0.05)
+    return page
 
 
 def lines_of(records: Iterable[dict[str, Any]], key: Callable[[dict[str, Any]], str]) -> str:

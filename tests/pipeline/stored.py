@@ -11,7 +11,7 @@ import orjson
 from knownas.adapters import keys as k
 from knownas.adapters.reader import read_profile
 from knownas.identity.facts import KEPT
-from knownas.nouns import CHANGED, EVENTS, REJECTED, RESOLVED, UPDATES, Entry, Fact, Owner, Position, Rejection
+from knownas.nouns import CHANGED, EVENTS, REJECTED, RESOLVED, UPDATES, Entry, Fact, Owner, Position, Profile, Rejection
 from knownas.plain import Setting, Told
 from knownas.plain.leaving import told_of
 from knownas.records.origin import HEADER
@@ -22,7 +22,7 @@ _facts: Final = msgspec.msgpack.Decoder(list[Fact]).decode
 _owner: Final = msgspec.msgpack.Decoder(Owner).decode
 _entry: Final = msgspec.msgpack.Decoder(Entry).decode
 
-NOT_RESULTS: Final = (k.AT, k.OUTBOX, "layout")
+NOT_RESULTS: Final = (k.AT, k.FIGURES, k.OUTBOX, k.SEGMENTS, k.SEGMENTS_DUE, "layout")
 """How far somebody has come and what is under way says nothing about what came of it."""
 
 Contents = dict[str, Any]
@@ -69,6 +69,18 @@ def _read(key: str) -> tuple[str | int, ...]:
     if rest == k.IDLE or rest.startswith(("x:", "l:")):
         return ("ZRANGE", key, 0, -1)
     return ("GET", key)
+
+
+async def people_of(deployment: Deployment) -> list[tuple[Profile, list[Entry]]]:
+    """Every profile that is there, with its timeline."""
+    found = await contents(deployment)
+    timelines = {key: value for key, value in found.items() if "}:t:" in key}
+    profiles = {key: read_profile(value) for key, value in found.items() if "}:p:" in key}
+    return [
+        (profile, [_entry(raw) for raw in timelines.get(key.replace("}:p:", "}:t:"), ())])
+        for key, profile in profiles.items()
+        if not profile.gone
+    ]
 
 
 async def world_of(deployment: Deployment, setting: Setting, numbers: dict[Position, int]) -> World:

@@ -83,12 +83,12 @@ async def deployment_of_own(own_kafka: Kafka, own_valkey: Valkey, namespace: str
         yield made
 
 
-async def health_of(worker_port: int) -> dict[str, Any]:
+async def health_of(worker_port: int, page: str = "/health") -> dict[str, Any]:
     """What a worker's health page says."""
 
     def ask() -> Any:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{worker_port}/health", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{worker_port}{page}", timeout=5) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             return json.load(error)

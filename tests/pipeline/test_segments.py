@@ -3,109 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
-from typing import Any
 
 import orjson
-import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from knownas.adapters.segments import SegmentReader, SegmentStore
 from knownas.find.line import from_line
 from knownas.find.writing import to_object
-from knownas.nouns import RESOLVED, SEGMENTS, Definition
-from tests.pipeline.deployment import Deployment, deployed
-
-DAY = 86_400
-
-
-class Live:
-    """The segments of a deployment."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self.deployment = deployment
-        world = deployment.world
-        self.store = SegmentStore(world.link(), world.keys)
-        self.reader = SegmentReader(world.link(), world.keys, deployment.layout)
-        self.put_now: dict[str, Definition] = {}
-
-    async def put(self, name: str, line: str, *, replace: bool = False) -> Definition:
-        """Put a segment and wait until everybody is judged by it."""
-        query = to_object(from_line(line))
-        version = await self.store.put(name, query, replace=replace)
-        assert version is not None
-        definition = self.put_now[name] = Definition(name=name, version=version, query=query)
-        await self.until_filled(name)
-        return definition
-
-    async def until_filled(self, name: str) -> None:
-        async with asyncio.timeout(30):
-            while (await self.reader.size(self.put_now[name])).filling:
-                await asyncio.sleep(0.05)
-
-    async def members(self, name: str) -> set[str]:
-        """Who is in a segment; the size says the same."""
-        found = {profile async for profile in self.reader.members(self.put_now[name])}
-        assert (await self.reader.size(self.put_now[name])).people == len(found)
-        return found
-
-    async def people(self, *emails: str) -> set[str]:
-        """The profiles that own these."""
-        return {(await self.deployment.of_identity("email", email)).id for email in emails}
-
-    async def told(self) -> list[dict[str, Any]]:
-        """Everything published of segments."""
-        topic = self.deployment.layout.name(SEGMENTS)
-        return [
-            orjson.loads(record.value) | {"key": record.key.decode()}
-            async for record in self.deployment.world.log.read(topic, committed_only=True)
-        ]
-
-    async def heard(self, name: str) -> set[str]:
-        """Who is in a segment for somebody who only listens; nobody enters or leaves twice."""
-        there: set[str] = set()
-        for one in await self.told():
-            assert one["key"] == one["profile"]
-            if one["segment"] == name:
-                assert (one["profile"] not in there) == one["entered"], one
-                (there.add if one["entered"] else there.discard)(one["profile"])
-        return there
-
-    async def pass_days(self, days: int) -> None:
-        """Ticks that came so many days later."""
-        at = int((time.time() + days * DAY) * 1_000)
-        layout = self.deployment.layout
-        for shard in range(layout.shards):
-            bounds = await self.deployment.world.log.bounds([(layout.name(RESOLVED), shard)])
-            offset = bounds[layout.name(RESOLVED), shard][1]
-            told = {"profile": "", "source": [RESOLVED, shard, offset, 0], "at": 0, "ts": 0, "task": "tick"}
-            await self.deployment.produce(RESOLVED, shard, b"", orjson.dumps(told), at)
-        await self.deployment.settled()
-
-
-@pytest.fixture
-async def live(kafka: str, redis_url: str, namespace: str) -> AsyncIterator[Live]:
-    async with deployed(kafka, redis_url, namespace, partitions=2, shards=2) as deployment:
-        admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-        await admin.start()
-        config = {
-            "message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(1 << 62),
-            "retention.ms": "-1",
-        }  # fmt: skip
-        topic = deployment.layout.name(RESOLVED)
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, config)])
-        await admin.close()
-        yield Live(deployment)
-
-
-def login(email: str, **more: Any) -> dict[str, Any]:
-    return {"type": "login", "device": f"d-{email}", "identities": {"email": email}, **more}
-
-
-def event(email: str, name: str, **data: Any) -> dict[str, Any]:
-    return {"type": "event", "device": f"d-{email}", "evtName": name, "evtData": data}
+from knownas.nouns import SEGMENTS, shard_of
+from knownas.operate.verify_segments import registries
+from knownas.stages.segments import READING_STEP
+from tests.pipeline.live import Live, event, login, segments_of
 
 
 async def test_people_enter_by_what_they_do_and_leave_by_what_they_do_and_by_the_clock(live: Live) -> None:
@@ -211,3 +117,67 @@ async def test_after_a_kill_who_is_in_a_segment_and_what_was_published_are_as_if
     assert await live.members("viewers") == await live.people(*people)
     assert {one["profile"] for one in await live.told()} == await live.members("viewers")
     assert (await deployment.verify()).differences == []
+
+
+class Halfway:
+    """Lets a worker publish until its one shard is half-way through filling a segment, and again when told."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self.is_there, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def gap(self, name: str) -> None:
+        """Between two effects."""
+        if name != "publish.before" or self.goes_on.is_set():
+            return
+        (registry,) = await registries(self._live.deployment.world, self._live.deployment.layout)
+        if registry.walk is not None and registry.walk.at:
+            self.is_there.set()
+            await self.goes_on.wait()
+
+
+async def test_verify_says_what_is_being_filled_and_takes_it_as_it_is(
+    kafka: str, redis_url: str, namespace: str
+) -> None:
+    people = [f"p{number}@x.ie" for number in range(READING_STEP + 50)]
+    async with (
+        segments_of(kafka, redis_url, namespace, shards=1) as live,
+        live.deployment.worker((halfway := Halfway(live)).gap),
+    ):
+        deployment = live.deployment
+        await deployment.send(*[login(email) for email in people])
+        await deployment.settled()
+        filling = asyncio.create_task(live.put("all", "not did Charged where (Amount > 5)"))
+        async with asyncio.timeout(30):
+            await halfway.is_there.wait()
+        report = await deployment.verify()
+        assert (report.filling, report.differences) == (["all"], [])
+        assert report.waiting > 0
+        assert 0 < (await live.reader.size(live.put_now["all"])).people < len(people)
+        halfway.goes_on.set()
+        await filling
+        await deployment.settled()
+        report = await deployment.verify()
+        assert (report.filling, report.differences, report.waiting) == ([], [], 0)
+        assert len(await live.members("all")) == len(people)
+
+
+async def test_verify_names_who_was_published_to_be_where_they_are_not(live: Live) -> None:
+    deployment = live.deployment
+    async with deployment.worker():
+        await deployment.send(login("ann@x.ie"), login("ben@x.ie", profileData={"Plan": "Gold"}))
+        await live.put("gold", "Plan = Gold")
+        await deployment.settled()
+    (ann,), (ben,) = await live.people("ann@x.ie"), await live.people("ben@x.ie")
+    (told,) = await live.told()
+    for profile, version in ((ben, told["version"]), (ann, 1), (ben, 9)):
+        again = {**told, "profile": profile, "version": version}
+        del again["key"]
+        shard = shard_of(profile, deployment.layout.shards)
+        await deployment.produce(SEGMENTS, shard, profile.encode(), orjson.dumps(again))
+    assert sorted((await deployment.verify()).differences) == sorted(
+        [
+            f"segment-changed says that {ann} is in gold",
+            f"segment-changed: {ben} enters gold once more at version 9",
+        ]
+    )

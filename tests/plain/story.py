@@ -39,7 +39,7 @@ from tests.harness import Partition
 
 _EVENT = re.compile(r"event (?P<name>[^\s={]+) ?(?P<rest>.*)")
 _WORD = re.compile(r"(?P<key>[\w.-]+)(?P<how>:?=)(?P<value>\"[^\"]*\"|\[.*?\]|\S*) ?")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _GUEST = re.compile(r"guest (?:(?P<epoch>\d+) )?of (?P<device>\S+)")
 _PERSON = re.compile(r"person (?:(?P<generation>\d+) )?(?P<kind>\w+):(?P<value>.*)")
 
@@ -120,8 +120,8 @@ def _hint(place: str) -> Partition:
 def _say(record: dict[str, Any], key: str, value: Any) -> None:
     about, _, part = key.partition(".")
     if key == "ts":
-        amount, unit = (value[:-1], value[-1]) if value[-1] in _SECONDS else (value, "s")
-        record["ts"] = NOON + int(amount) * _SECONDS[unit]
+        amount, unit = (value[:-1], value[-1]) if value[-1] in SECONDS else (value, "s")
+        record["ts"] = NOON + int(amount) * SECONDS[unit]
     elif key == "push":
         record.setdefault("context", {})["pushToken"] = None if value == "-" else value
     elif about == "context":
@@ -148,10 +148,10 @@ def id_of(name: str) -> str:
 # ----------------------------------------------------------------------------------------------------------- telling
 
 
-class _Aliases:
-    """Names for ids and hashes: of all devices and identities of a story."""
+class Aliases:
+    """Names for ids and hashes: of all devices and identities of a story, and those that are held besides."""
 
-    def __init__(self, names: Names, records: list[Sent], world: World) -> None:
+    def __init__(self, names: Names, records: list[Sent], held: Iterable[Identity] = ()) -> None:
         self.profiles: dict[str, str] = {}
         self.devices: dict[str, str] = {}
         self.identities: dict[str, str] = {}
@@ -160,14 +160,14 @@ class _Aliases:
             for epoch in range(4):
                 which = f"guest {epoch} of" if epoch else "guest of"
                 self.profiles[names.guest(device, epoch)] = f"{which} {device}"
-        held = {identity for profile in world.profiles.values() for identity in profile.identities}
-        for identity in held | {identity for sent in records for identity in _identities(sent)}:
+        for identity in {*held} | {identity for sent in records for identity in _identities(sent)}:
             called = self.identities[names.identity(identity)] = f"{identity.kind}:{identity.value}"
             for generation in range(4):
                 which = f"person {generation}" if generation else "person"
                 self.profiles[names.person(identity, generation)] = f"{which} {called}"
 
     def profile(self, profile: str) -> str:
+        """What stories call a profile."""
         return self.profiles.get(profile, profile or "nobody")
 
 
@@ -189,7 +189,8 @@ def _identities(sent: Sent) -> list[Identity]:
 
 def tell(world: World, records: list[Sent]) -> str:
     """The whole world in words."""
-    aliases = _Aliases(world.setting.names, records, world)
+    held = {identity for profile in world.profiles.values() for identity in profile.identities}
+    aliases = Aliases(world.setting.names, records, held)
     parts = sorted(_profile(profile, world, aliases) for profile in world.profiles.values())
     speaks = [
         f"  {aliases.devices[device]}: {aliases.profile(facts[-1].profile)}, {facts[-1].state}, epoch {facts[-1].epoch}"
@@ -209,7 +210,7 @@ def tell(world: World, records: list[Sent]) -> str:
     return "\n\n".join(parts)
 
 
-def _profile(profile: Profile, world: World, aliases: _Aliases) -> str:
+def _profile(profile: Profile, world: World, aliases: Aliases) -> str:
     published = world.published[profile.id]
     if profile.gone:
         assert not published
@@ -276,14 +277,14 @@ def _entry(entry: Entry, world: World) -> str:
     return " ".join(_present(f"#{number}", entry.type, entry.name, entry.data.decode() if entry.data else None))
 
 
-def _ordered(row: LedgerRow, world: World, aliases: _Aliases) -> tuple[int, bool, int, str]:
+def _ordered(row: LedgerRow, world: World, aliases: Aliases) -> tuple[int, bool, int, str]:
     """A row with what it is sorted by: what a record caused elsewhere stands behind its own rows, in any order."""
     elsewhere = row.position.topic == RESOLVED or row.reason in ("demerged", "deleted", "released")
     number = world.numbers[Position(*row.position)]
     return number, elsewhere, 0 if elsewhere else row.index, _row(row, aliases)
 
 
-def _row(row: LedgerRow, aliases: _Aliases) -> str:
+def _row(row: LedgerRow, aliases: Aliases) -> str:
     device = aliases.devices[row.device] if row.device else None
     profile, on = aliases.profile(row.profile), f"on {device}" if device else None
     if row.kind == "bound":

@@ -154,6 +154,18 @@ def test_a_cursor_at_no_time_is_none() -> None:
     assert decode_cursor(encode_cursor(Place(float("nan"), "events", 0, 0))) is None
 
 
+def test_a_story_of_some_entries_has_pages_of_those_alone() -> None:
+    pager = Pager(2, wanted=lambda one: one.name == "A")
+    pager.add(ANN, [entry(5, name="B"), entry(4), entry(3, name=None), entry(2)], guest=False)
+    pager.add(GUEST, [entry(1), entry(6, name="B")], guest=True)
+    told = pager.page()
+    assert times(told) == [4, 2]
+    assert told.cursor is not None
+    older = Pager(2, decode_cursor(told.cursor), lambda one: one.name == "A")
+    older.add(GUEST, [entry(1), entry(0, name="B")], guest=True)
+    assert times(older.page()) == [1]
+
+
 def test_a_page_of_nothing_is_not_asked_for() -> None:
     with pytest.raises(ValueError, match="at least one line"):
         Pager(0)

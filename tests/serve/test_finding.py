@@ -55,8 +55,19 @@ async def test_pages_meet(shop: Gateway) -> None:
     assert second["cursor"] is None
 
 
+WRONG: list[tuple[Any, str]] = [
+    ("did Charged >= ", "at 15"),
+    ("Plan like Gold", "at 6: an operator is wanted, not 'like'"),
+    ({"all": [{"did": "A", "count": {"near": 1}}]}, "all[0].count"),
+    ({"property": "x", "like": 5}, "there is no operator 'like'"),
+    ("not " * 15 + "Plan = Gold", "at 41: conditions are nested at most 10 deep"),
+    (" or ".join(["Plan = Gold"] * 101), "at most 100 conditions"),
+    (5, "a condition is an object"),
+]
+
+
 async def test_a_wrong_query_is_refused_with_its_place(shop: Gateway) -> None:
-    for query, place in (("did Charged >= ", "at 15"), ({"all": [{"did": "A", "count": {"near": 1}}]}, "all[0].count")):
+    for query, place in WRONG:
         refused = await find(shop, query)
         assert (refused.status, refused.json["reason"]) == (400, "bad_query")
         assert place in refused.json["error"]

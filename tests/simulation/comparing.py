@@ -11,10 +11,12 @@ from knownas.adapters.reader import read_profile
 from knownas.identity.facts import KEPT
 from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, SEGMENTS, UPDATES, LedgerRow, Position
 from knownas.plain import LogRecord, find_order, indexing, run
+from knownas.plain.counting import Noted, figures, noted_in
 from knownas.plain.folding import Shard
 from knownas.plain.leaving import idle_guests, told_of
 from knownas.plain.order import Said, said_in, what_was_said
 from knownas.plain.segmenting import segments_of
+from knownas.stages.figures import Figures
 from tests.engines import unnumbered
 from tests.harness import index_of
 from tests.simulation.world import TIMELINE_ENTRIES, World
@@ -53,6 +55,8 @@ def differences(world: World) -> list[str]:
     found += _differing("owner of", owners, decisions.owners)
     facts = {device: list(msgspec.msgpack.decode(raw))[-KEPT:] for (_, device), raw in world.store.facts.items()}
     found += _differing("facts of", facts, {device: f[-KEPT:] for device, f in decisions.facts.items() if f})
+    for (topic, number), noted in noted_in(decisions, logs, setting).items():
+        found += _figures(world, (topic, number), noted)
     return found + _stage_2(world, answer)
 
 
@@ -78,6 +82,7 @@ def _stage_2(world: World, answer: Any) -> list[str]:
     stored = {key: read_profile(raw) for key, raw in store.profiles.items()}
     found += _differing("profile", {key: encode(one) for key, one in unnumbered(stored).items()}, profiles)
     for shard in answer.shards:
+        found += _figures(world, (RESOLVED, shard.number), shard.noted)
         here = {key: profile for key, profile in stored.items() if store.shards[key] == shard.number}
         found += indexing.differences(shard, index_of(store.index[shard.number], here, world.setting))
     found += _differing("timeline of", store.timelines, timelines)
@@ -88,6 +93,7 @@ def _stage_2(world: World, answer: Any) -> list[str]:
     found += _differing("published", _newest(world), published)
     found += _gaps(world)
     found += _differing("who is heard to be in", _heard(world), _members(world, answer.shards))
+    found += _differing("turnover of", _turnover(world), _turnover_heard(world))
     rejections = [*answer.decisions.rejections, *(r for shard in answer.shards for r in shard.rejections)]
     return found + _differing(
         "rejection", _rejected(world), {tuple(r.position): (r.reason, r.value) for r in rejections}
@@ -102,6 +108,13 @@ def _put_in_segments(world: World, shard: Shard) -> None:
     for profile in shard.profiles.values():
         names = segments_of(profile, shard, TIMELINE_ENTRIES)
         profile.segments = sorted(held[name].number for name in names)
+
+
+def _figures(world: World, partition: tuple[str, int], noted: list[Noted]) -> list[str]:
+    """Figures of a partition or shard, but for who entered and left segments."""
+    stored = {name: msgspec.msgpack.decode(raw) for name, raw in world.store.figures[partition].items()}
+    found = {name: value for name, value in stored.items() if name != "from" and not name.startswith("s:")}
+    return _differing(f"figure of {partition}", found, figures(noted, world.setting.day_timezone))
 
 
 def _members(world: World, shards: list[Shard]) -> dict[tuple[str, str], bool]:
@@ -122,6 +135,29 @@ def _heard(world: World) -> dict[tuple[str, str], bool]:
         (told["profile"], told["segment"]): told["entered"] for told in (orjson.loads(e.value or b"") for e in entries)
     }
     return {one: True for one, entered in newest.items() if entered}
+
+
+def _turnover(world: World) -> dict[str, list[int]]:
+    """How many ever entered and left each segment that was never removed, by the figures."""
+    removed = {definition.name for definition in world.definitions if definition.query is None}
+    found: dict[str, list[int]] = {}
+    for figures_of_one in world.store.figures.values():
+        for name, days in Figures(figures_of_one).segments.items():
+            if name not in removed:
+                total = found.setdefault(name, [0, 0])
+                for entered, left in days.values():
+                    total[0], total[1] = total[0] + entered, total[1] + left
+    return found
+
+
+def _turnover_heard(world: World) -> dict[str, list[int]]:
+    """The same by what was published, repeats taken once."""
+    removed = {definition.name for definition in world.definitions if definition.query is None}
+    found: dict[str, list[int]] = {}
+    for told in map(orjson.loads, dict.fromkeys(_values(world, SEGMENTS))):
+        if told["segment"] not in removed:
+            found.setdefault(told["segment"], [0, 0])[0 if told["entered"] else 1] += 1
+    return found
 
 
 def _changes(world: World) -> list[tuple[str, dict[str, Any]]]:

@@ -35,7 +35,7 @@ from knownas.records.identities import IdentityRules
 from knownas.stages.hold import Hold
 from knownas.stages.keeper import Keeper
 from knownas.stages.materialize import Materialize
-from knownas.stages.ports import Message, Partition
+from knownas.stages.ports import Message, NoMeter, Partition
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
 from knownas.topics import Layout
@@ -54,13 +54,6 @@ class Chunk(NamedTuple):
     def next_offset(self) -> int:
         """After the last record."""
         return self.records[-1].offset + 1
-
-
-class NoMeter:
-    """Counts nothing."""
-
-    def count(self, what: str, amount: int = 1, reason: str = "") -> None:
-        """Nothing."""
 
 
 @dataclass

@@ -17,16 +17,16 @@ from knownas.adapters.memory import (
     MemorySourceStore,
     MemoryStore,
 )  # fmt: skip
-from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, UPDATES, Identity, Owner
+from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, UPDATES, Identity, Outcome, Owner
 from knownas.records.identities import IdentityRules
 from knownas.stages.keeper import Keeper
 from knownas.stages.materialize import Materialize
-from knownas.stages.ports import Element
+from knownas.stages.ports import Committed, Element, NoMeter
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
 from knownas.topics import Layout
 from tests.builders import NAMES, NOON, event, login
-from tests.simulation.world import Chunk, NoMeter
+from tests.simulation.world import Chunk
 
 LAYOUT = Layout("k.", 1, 1)
 SOURCE, SHARD = ("k.events", 0), ("k.resolved", 0)
@@ -127,6 +127,32 @@ async def test_a_commit_whose_answer_is_lost_is_not_repeated_but_the_partition_t
     assert sorted(holds[SOURCE].outcomes) == [0]
 
 
+class HalfWay(MemorySourceStore):
+    """A store that, as a cluster may, has written some chunks of a poll when it finds that a claim is lost."""
+
+    calls = 0
+
+    async def commit(self, chunks: Any) -> Committed:
+        """The first time only what was decided for the first record stands."""
+        self.calls += 1
+        if self.calls > 1:
+            return await super().commit(chunks)
+        ((hold, _, _),) = chunks
+        hold.outcomes = {0: Outcome("somebody", (0,))}
+        return Committed([True], written=False)
+
+
+async def test_what_stands_of_a_poll_whose_other_claims_are_lost_is_taken_as_it_was_decided(line: Line) -> None:
+    store = HalfWay(line.store, line.noted)
+    outlet = MemoryOutlet(line.kafka, line.noted)
+    resolve = Resolve(store, outlet, NAMES, IdentityRules(), LAYOUT, NoMeter(), line.refused)
+    holds = await line.take()
+    await resolve.poll([chunk(holds[SOURCE], *LOGIN_AND_EVENT)])
+    assert store.calls == 2
+    sent = [orjson.loads(entry.value or b"")["profile"] for entry in line.kafka.logs["k.resolved", 0]]
+    assert sent == ["somebody", "somebody"]
+
+
 async def test_a_lost_claim_is_decided_again_with_the_owners_as_they_are_now(line: Line) -> None:
     holds = await line.take()
     rival = Owner("P", 0, UPDATES, 0, 1)
@@ -162,10 +188,10 @@ async def test_materialize_commits_before_anything_is_published(line: Line) -> N
     line.noted.steps.clear()
     resolved = line.kafka.logs[SHARD]
     await line.materialize.poll([Chunk(holds[SHARD], list(resolved))])
-    assert line.noted.steps == ["shard.load", "shard.directories", "shard.registries", "shard.commit"]
+    assert line.noted.steps == ["shard.load", "shard.directories", "shard.registries", "shard.figures", "shard.commit"]
     assert len(line.store.outboxes[0]) == 1
     await published(line)
-    assert line.noted.steps[4:] == ["outlet.transact"]
+    assert line.noted.steps[5:] == ["outlet.transact"]
     await line.keeper.look_once()
     assert line.store.outboxes[0] == []
 
@@ -215,7 +241,7 @@ async def test_an_outlet_is_opened_again_only_by_who_holds_the_token_before_and_
     line.noted.fates, line.noted.steps = ["sent", "lost"], []
     await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
     await published(line)
-    assert line.noted.steps[4:] == [
+    assert line.noted.steps[5:] == [
         "outlet.transact", "shard.has_token", "outlet.open", "shard.has_token", "outlet.transact",
     ]  # fmt: skip
 
@@ -232,7 +258,7 @@ async def test_a_message_about_leaving_is_committed_alone_and_what_stands_around
     line.noted.steps.clear()
     await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
     first, *others = [["shard.load", "shard.commit"] for _ in range(4)]
-    first[1:1] = ["shard.directories", "shard.registries"]
+    first[1:1] = ["shard.directories", "shard.registries", "shard.figures"]
     assert line.noted.steps == [step for steps in (first, *others) for step in steps]
     assert line.store.at[RESOLVED, 0].pos == 5
     assert [{message.topic for message in element} for element in line.store.outboxes[0]] == [
@@ -251,7 +277,7 @@ async def test_a_worker_that_lost_its_shard_in_a_wave_does_nothing_in_the_next(l
     line.noted.before = lose
     line.noted.steps.clear()
     await line.materialize.poll([Chunk(holds[SHARD], list(line.kafka.logs[SHARD]))])
-    assert line.noted.steps == ["shard.load", "shard.directories", "shard.registries", "shard.commit"]
+    assert line.noted.steps == ["shard.load", "shard.directories", "shard.registries", "shard.figures", "shard.commit"]
     assert line.store.profiles == {}
 
 

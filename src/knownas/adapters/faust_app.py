@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import socket
+from typing import Any, Literal
 
+import faust
+from aiokafka.errors import BrokerResponseError, kafka_errors
 from faust.types import TP
 
 from knownas.adapters.faust_poll import PollApp, PollSettings
+from knownas.adapters.kafka_access import KafkaAccess, access
 from knownas.nouns import EVENTS, RESOLVED, UPDATES
 from knownas.settings import Settings
 from knownas.stages.hold import Hold
@@ -14,6 +19,17 @@ from knownas.stages.keeper import Keeper
 from knownas.stages.materialize import Materialize
 from knownas.stages.resolve import Resolve
 from knownas.topics import Layout
+
+
+class FencedInstance(BrokerResponseError):  # type: ignore[misc]
+    """The name of this worker in its group is another's now."""
+
+    errno = 82
+
+
+kafka_errors.setdefault(FencedInstance.errno, FencedInstance)  # aiokafka has no word for this answer
+FENCED = FencedInstance.__name__
+"""What an error says, in whatever words aiokafka wraps it, when two workers have the same name."""
 
 COMMIT_SECONDS = 2.0
 """How often the group's offsets, which only lag metrics read, follow the positions."""
@@ -34,8 +50,19 @@ class _Adapter:
         await self._keeper.drop(tps)
 
 
-def make_app(settings: Settings, layout: Layout, keeper: Keeper, resolve: Resolve, materialize: Materialize) -> PollApp:
-    """A worker's Faust app: it reads the three topics, the stages do the rest."""
+Only = Literal["resolve", "materialize"]
+"""The one stage that a worker may be for."""
+
+
+def make_app(
+    settings: Settings,
+    layout: Layout,
+    keeper: Keeper,
+    resolve: Resolve,
+    materialize: Materialize,
+    only: Only | None = None,
+) -> PollApp:
+    """A worker's Faust app: it reads the three topics, or those of one stage, the stages do the rest."""
     poll = PollSettings(
         min_bytes=settings.poll_min_bytes,
         max_wait_ms=settings.poll_max_wait_ms,
@@ -49,7 +76,10 @@ def make_app(settings: Settings, layout: Layout, keeper: Keeper, resolve: Resolv
         broker=[f"kafka://{address.strip()}" for address in settings.kafka.split(",")],
         broker_session_timeout=timeout,
         broker_heartbeat_interval=timeout / 6,
+        broker_client_id=settings.stable_name() or f"{socket.gethostname()}-{os.getpid()}",
         broker_commit_interval=COMMIT_SECONDS,
+        **_kept_under(settings.stable_name()),
+        **_let_in(access(settings)),
     )
 
     async def resolve_polls(stream: Any) -> None:
@@ -60,14 +90,34 @@ def make_app(settings: Settings, layout: Layout, keeper: Keeper, resolve: Resolv
         async for chunks in stream:
             await materialize.poll(list(chunks.values()))
 
-    app.agent(app.polls(layout.name(EVENTS), layout.name(UPDATES)), name="resolve")(resolve_polls)
-    app.agent(app.polls(layout.name(RESOLVED)), name="materialize")(materialize_polls)
+    if only != "materialize":
+        app.agent(app.polls(layout.name(EVENTS), layout.name(UPDATES)), name="resolve")(resolve_polls)
+    if only != "resolve":
+        app.agent(app.polls(layout.name(RESOLVED)), name="materialize")(materialize_polls)
 
     async def retake(tps: Any) -> None:
         await app.poller.retake(TP(*tp) for tp in tps)
 
     keeper.retake = retake
     return app
+
+
+def _kept_under(name: str | None) -> dict[str, Any]:
+    """Options of a worker that has a name of its own: Kafka keeps its partitions while it restarts. It is also the
+    address by which Faust knows a member again, wherever it runs."""
+    return {} if name is None else {"consumer_group_instance_id": name, "canonical_url": f"http://{name}"}
+
+
+def _let_in(kafka: KafkaAccess) -> dict[str, Any]:
+    """Options of a worker that Kafka wants TLS or a password from."""
+    if kafka.login is not None:
+        username, password = kafka.login
+        return {
+            "broker_credentials": faust.SASLCredentials(
+                username=username, password=password, ssl_context=kafka.tls, mechanism=kafka.mechanism
+            )
+        }
+    return {} if kafka.tls is None else {"broker_credentials": faust.SSLCredentials(kafka.tls)}
 
 
 async def crash_of(app: PollApp) -> BaseException:

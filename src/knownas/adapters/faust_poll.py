@@ -33,6 +33,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import OffsetAndMetadata
 from faust.app.base import BootStrategy
+from faust.exceptions import ConsumerNotStarted
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.drivers import aiokafka as driver
@@ -191,6 +192,10 @@ class PollThread(driver.AIOKafkaConsumerThread):
         """Ask Kafka for the group's committed offsets."""
         return await self._run(self._committed(tps))
 
+    async def reached(self) -> dict[TP, int]:
+        """Up to where partitions are read, of topics that have no message waiting."""
+        return await self._run(self._reached())
+
     async def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run in the thread's loop, wait here; cancelling here cancels there. A thread that ends says so."""
         try:
@@ -260,6 +265,14 @@ class PollThread(driver.AIOKafkaConsumerThread):
             await consumer.commit(offsets)
         return bool(offsets)
 
+    async def _reached(self) -> dict[TP, int]:
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:  # before it joins, and while it leaves
+            return {}
+        quiet = [tp for tp in self._holds if tp.topic not in self._waiting]
+        states = {tp: subscription.assignment.state_value(TopicPartition(*tp)) for tp in quiet}
+        return {tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position}
+
     async def _committed(self, tps: Iterable[TP]) -> dict[TP, int | None]:
         consumer = self._ensure_consumer()
         return {tp: await consumer.committed(TopicPartition(*tp)) for tp in tps}
@@ -312,6 +325,13 @@ class PollConsumer(driver.Consumer):
     async def committed(self, tps: Iterable[TP]) -> dict[TP, int | None]:
         """The group's committed offsets, None where there is none: a keeper compares them with its positions."""
         return await self._thread.committed(tps)
+
+    async def reached(self) -> dict[TP, int]:
+        """Up to where partitions are read, marks of transactions included, where nothing read is on its way."""
+        try:
+            return await self._thread.reached()
+        except (ConsumerStoppedError, ConsumerNotStarted):
+            return {}
 
     async def leave(self) -> None:
         """Stop for good: take nothing more, let stages finish, commit how far they came."""
@@ -528,6 +548,11 @@ class PollApp(faust.App):
     def poller(self) -> PollConsumer:
         """The consumer, for `retake` and `committed`."""
         return cast("PollConsumer", self.consumer)
+
+    async def reached(self) -> dict[tuple[str, int], int]:
+        """Up to where partitions are read; nothing before the consumer is there."""
+        reached = await self._consumer.reached() if self._consumer is not None else {}
+        return {(tp.topic, tp.partition): at for tp, at in reached.items()}
 
     def polls(self, *topics: str) -> TopicT:
         """Name topics for an agent to read. Acknowledgements are off: positions are what counts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -25,11 +25,16 @@ class MemoryShards:
     async def views(self, wanted: Wanted, *, fresh: bool) -> Sequence[View]:
         """The directories as they are now."""
         del wanted, fresh
-        return [DirectoryView(self._index(shard).directory(), self._planes(shard)) for shard in range(self.count)]
+        return [self._view(shard) for shard in range(self.count)]
+
+    async def look(self, named: Mapping[int, Iterable[str]]) -> bool:
+        """The views know all that there is."""
+        del named
+        return False
 
     async def ask(self, asks: Sequence[Ask]) -> list[Told | None]:
         """Run programs."""
-        return [self._told(ask) for ask in asks]
+        return [self._told(ask) if self._is_as_planned(ask) else None for ask in asks]
 
     async def people(self, numbers: Mapping[int, Sequence[int]]) -> dict[int, list[Profile | None]]:
         """Profiles by shard and number."""
@@ -43,6 +48,12 @@ class MemoryShards:
     async def timelines(self, profiles: Sequence[Profile], newest: int = 0) -> list[list[Entry]]:
         """What each of these did."""
         return [[_read_entry(raw) for raw in self._store.timelines.get(one.id, [])[-newest:]] for one in profiles]
+
+    def _view(self, shard: int) -> DirectoryView:
+        return DirectoryView(self._index(shard).directory(), self._planes(shard))
+
+    def _is_as_planned(self, ask: Ask) -> bool:
+        return not ask.rests_on or self._view(ask.shard).rests_on(Wanted({}, {}), ask.rests_on[-1]) == ask.rests_on
 
     def _index(self, shard: int) -> MemoryIndex:
         return self._store.index[shard]

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
-
-import msgspec
 
 from knownas.adapters import keys as k
 from knownas.adapters.keys import Keys
-from knownas.adapters.reader import read_profile
+from knownas.adapters.reader import read_entry, read_profile
 from knownas.adapters.redis import Command, Link, pack
 from knownas.errors import WorldFault
 from knownas.find import planes
-from knownas.find.algebra import Program
+from knownas.find.algebra import Operand
 from knownas.find.asking import Ask, Shown, Told
 from knownas.find.view import View, Wanted
 from knownas.nouns import Entry, Profile, shard_of
 
 PACKED: Final = 512
-
-_read_entry: Final = msgspec.msgpack.Decoder(Entry).decode
 
 
 class Dictionary:
@@ -44,17 +40,24 @@ class StoredView:
 
     def __init__(self) -> None:
         self.fields = 0
-        self.said_oldest = ""
+        self.said_oldest = self.said_latest = ""
         self.has_zones = False
         self.is_complete = True
         self.events: dict[str, int] = {}
         self.properties: dict[str, int] = {}
         self.dictionaries: dict[str, Dictionary] = {}
+        self.has: dict[str, bool] = {}
+        """Of planes that were looked at, whether anybody was in them."""
 
     @property
     def oldest(self) -> int:
         """The oldest day that has planes."""
         return int(self.said_oldest or 0)
+
+    @property
+    def latest(self) -> int | None:
+        """The day after which nobody was seen; None: it is not known."""
+        return int(self.said_latest) if self.said_latest else None
 
     @property
     def knows_all_events(self) -> bool:
@@ -86,9 +89,14 @@ class StoredView:
         """All codes."""
         return self.dictionaries[of].codes
 
-    def rests_on(self, wanted: Wanted) -> tuple[Any, ...]:
+    def lacks(self, plane: str) -> bool:
+        """Whether nobody was in a plane when it was looked at."""
+        return not self.has.get(plane, True)
+
+    def rests_on(self, wanted: Wanted, absent: Sequence[str]) -> tuple[Any, ...]:
         """What a plan for such a query rests on, as `find.lua` checks it."""
-        found: list[Any] = [self.fields, self.said_oldest, "1" if self.has_zones else "0"]
+        empty = absent if self.has_zones else (*absent, planes.ZONE)
+        found: list[Any] = [self.fields, self.said_oldest, self.said_latest, tuple(map(_operand, empty))]
         for of, texts in self.asked(wanted).items():
             held = self.dictionaries[of]
             if texts is None or not texts <= held.codes.keys():
@@ -109,7 +117,7 @@ class StoredShards:
         self._link, self._keys, self.count = link, keys, shards
         self._views = [StoredView() for _ in range(shards)]
         self._has_names = False
-        self._packed: dict[int, tuple[Program, bytes]] = {}
+        self._packed: dict[int, tuple[Ask, bytes, bytes]] = {}
 
     async def views(self, wanted: Wanted, *, fresh: bool) -> Sequence[View]:
         """Views: names in one round trip, then values; only what is not known, or may be known no more."""
@@ -117,6 +125,21 @@ class StoredShards:
             await self._read_names()
         await self._read_codes(wanted, fresh=fresh)
         return self._views
+
+    async def look(self, named: Mapping[int, Iterable[str]]) -> bool:
+        """See whether anybody is in planes that were not looked at yet; whether there were any."""
+        unseen = {
+            shard: new for shard, some in named.items()
+            if (new := [plane for plane in some if plane not in self._views[shard].has])
+        }  # fmt: skip
+        commands = [
+            self._link.script("planes", (self._of(shard) + k.INDEX,), self._of(shard), pack(some))
+            for shard, some in unseen.items()
+        ]
+        if commands:
+            for (shard, some), answer in zip(unseen.items(), await self._link.run(commands), strict=True):
+                self._views[shard].has |= zip(some, map(b"1".__contains__, answer), strict=True)
+        return bool(commands)
 
     async def ask(self, asks: Sequence[Ask]) -> list[Told | None]:
         """Run programs, all in one round trip."""
@@ -139,7 +162,7 @@ class StoredShards:
     async def timelines(self, profiles: Sequence[Profile], newest: int = 0) -> list[list[Entry]]:
         """What each of these did."""
         answers = await self._link.run([("LRANGE", self._timeline(one.id), -newest, -1) for one in profiles])
-        return [[_read_entry(raw) for raw in answer] for answer in answers]
+        return [[read_entry(raw) for raw in answer] for answer in answers]
 
     def _of(self, shard: int) -> str:
         return self._keys.shard(shard)
@@ -152,14 +175,15 @@ class StoredShards:
         for shard in range(self.count):
             prefix = self._of(shard)
             commands += [
-                ("HLEN", prefix + k.INDEX), ("HMGET", prefix + k.INDEX, "oldest", "complete"),
+                ("HLEN", prefix + k.INDEX), ("HMGET", prefix + k.INDEX, "oldest", "complete", "latest"),
                 ("EXISTS", prefix + k.plane(planes.ZONE)), ("HEXISTS", prefix + k.AT, "watermarks"),
             ]  # fmt: skip
         answers = await self._link.run(commands)
         grown = []
         for shard, view in enumerate(self._views):
-            fields, (oldest, complete), zones, has_begun = answers[shard * 4 : shard * 4 + 4]
-            view.said_oldest = oldest.decode() if oldest else ""
+            fields, (oldest, complete, latest), zones, has_begun = answers[shard * 4 : shard * 4 + 4]
+            view.said_oldest, view.said_latest = oldest.decode() if oldest else "", latest.decode() if latest else ""
+            view.has = {plane: True for plane, has in view.has.items() if has}
             view.is_complete, view.has_zones = complete == b"1" or not has_begun, bool(zones)
             if fields != view.fields:
                 grown.append((view, fields, shard))
@@ -204,42 +228,41 @@ class StoredShards:
             return False
         return (texts is not None and texts <= held.codes.keys()) or not (fresh or held.lacks(texts))
 
-    def _steps(self, program: Program) -> bytes:
-        """A program's steps as they are sent: those who ask again, or for the next page, ask with the same."""
+    def _written(self, ask: Ask) -> tuple[bytes, bytes]:
+        """What a program rests on, and its steps, as they are sent: who asks again, or for the next page, asks with the
+        same."""
+        program = ask.program
         held = self._packed.get(id(program))
-        if held is None:
+        if held is None or held[0].rests_on != ask.rests_on:
             if len(self._packed) >= PACKED:
                 self._packed.clear()
-            steps = pack([(step.operation, step.register, *step.operands) for step in program.steps])
-            held = self._packed[id(program)] = program, steps
-        return held[1]
+            steps = [(step.operation, step.register, *map(_operand, step.operands)) for step in program.steps]
+            held = self._packed[id(program)] = ask, pack(ask.rests_on), pack(steps)
+        return held[1:]
 
     def _command(self, ask: Ask) -> Command:
-        program = ask.program
+        results = [_operand(result) for result in ask.program.results]
         outputs: list[Any] = []
         for result in ask.counts:
-            outputs += ("n", _operand(program.results[result]), 0)
+            outputs += ("n", results[result], 0)
         for result, most in ask.members:
-            outputs += ("b", _operand(program.results[result]), most)
-        page = _page(ask.shown, program.results[ask.shown.result]) if ask.shown is not None else False
+            outputs += ("b", results[result], most)
+        page = _page(ask.shown, results[ask.shown.result]) if ask.shown is not None else False
         prefix = self._of(ask.shard)
-        return self._link.script(
-            "find",
-            (prefix + k.INDEX,),
-            prefix,
-            pack((ask.rests_on, outputs, page)),
-            self._steps(program),
-        )
+        return self._link.script("find", (prefix + k.INDEX,), prefix, pack((outputs, page)), *self._written(ask))
 
 
-def _operand(operand: str | int | None) -> str | int:
+def _operand(operand: Operand | None) -> Operand:
+    """An operand as `find.lua` takes it: with a mark where it is a plane that may be kept as a list."""
+    if isinstance(operand, str):
+        return f"?{operand}" if planes.may_be_list(operand) else operand
     return "" if operand is None else operand
 
 
-def _page(shown: Shown, operand: str | int | None) -> Any:
+def _page(shown: Shown, operand: str | int) -> Any:
     begins = shown.begins
     return (
-        _operand(operand), shown.most, shown.order.planes, begins.value, begins.number, planes.pack(shown.others),
+        operand, shown.most, shown.order.planes, begins.value, begins.number, planes.pack(shown.others),
     )  # fmt: skip
 
 

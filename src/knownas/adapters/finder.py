@@ -13,31 +13,23 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Final, NamedTuple
 
+from knownas.adapters.plans import CANDIDATES, COUNTS, EVERY, SHOWN, Planned, Plans
 from knownas.errors import WrongInput
 from knownas.find import planes
-from knownas.find.algebra import NOBODY, Algebra, Program
 from knownas.find.answer import Explained, Found, Page
 from knownas.find.asking import Ask, Shards, Shown, Told
-from knownas.find.bounds import ANYBODY, Bounds
 from knownas.find.cursor import LAST_SEEN, NAME, Place, begins, decode, encode, order_of
 from knownas.find.evaluate import evaluate, standing
 from knownas.find.moment import Moment
-from knownas.find.plan import Plan
 from knownas.find.tree import Condition, conditions, mentions
-from knownas.find.view import View, Wanted, wanted
+from knownas.find.view import Wanted
 from knownas.nouns import Profile
 
 MOST_LOOKED_AT: Final = 20_000
-MOST_STEPS: Final = 3_000
-"""A program that would be longer is not run: everybody is a candidate instead."""
 AT_ONCE: Final = 1_000
 """So many profiles are in memory while candidates are looked at."""
 TIMELINES_AT_ONCE: Final = 100
 PLANNED_ANEW: Final = 3
-PROGRAMS: Final = 512
-"""So many programs are kept, for who asks again or turns the page."""
-
-_PEOPLE, _ORPHANS, _MOST_PEOPLE, _MOST_ORPHANS, _CANDIDATES, _SHOWN, _ALL = range(7)
 
 
 class Finder:
@@ -45,7 +37,7 @@ class Finder:
 
     def __init__(self, shards: Shards, most_looked_at: int = MOST_LOOKED_AT) -> None:
         self._shards, self._cap = shards, most_looked_at
-        self._programs: dict[object, tuple[Program, bool]] = {}
+        self._plans = Plans(shards)
 
     async def find(self, query: Condition, moment: Moment, page: Page | None = None) -> Found:
         """How many there are, and a page of them."""
@@ -54,9 +46,10 @@ class Finder:
             await self._check_order(page.sort)
         question = _Question(query, moment, page, place)
         told, exact = await self._ask(question)
-        counts = [sum(one.counts[i] for one in told) for i in range(4)]
-        found = Found(counts[0], counts[1], None, (counts[2], counts[3]), await self._unknown(query))
-        asked = counts[2] + counts[3] - counts[0] - counts[1]
+        sure, sure_orphans, maybe, maybe_orphans = _sums(told)
+        most = maybe - maybe_orphans, maybe_orphans
+        found = Found(sure - sure_orphans, sure_orphans, None, most, await self.unknown(query))
+        asked = maybe - sure
         passing: dict[int, list[int]] = {}
         if not exact:
             if asked > self._cap or any(one.members[0] is None for one in told):
@@ -90,70 +83,48 @@ class Finder:
             started = perf_counter()
             told, _ = await self._ask(_Question(part, moment, None, None))
             ms = (perf_counter() - started) * 1000
-            counts = [sum(one.counts[i] for one in told) for i in range(4)]
-            program, names = await self._planned_once(part, moment)
-            found.append(Explained(part, counts[0] + counts[1], counts[2] + counts[3], names, len(program.steps), ms))
+            counts = _sums(told)
+            steps, names = await self._plans.told(part, moment)
+            found.append(Explained(part, counts[0], counts[2], names, steps, ms))
         return found
 
     # -- asking
 
     async def _ask(self, question: _Question) -> tuple[list[Told], bool]:
         """All shards' answers, and whether nobody has to be looked at."""
-        needs = wanted(question.query)
-        text = repr(question.query)  # to tell queries apart: to Python 1, 1.0 and True are one
-        views = await self._shards.views(needs, fresh=False)
         told: list[Told | None] = [None] * self._shards.count
         exact = True
         for attempt in range(PLANNED_ANEW + 1):
             left = [shard for shard, one in enumerate(told) if one is None]
             asks = []
-            for shard in left:
-                ask, settles = self._planned(question, views[shard], shard, needs, text)
-                asks.append(ask._replace(rests_on=()) if attempt == PLANNED_ANEW else ask)
-                exact = exact and settles
+            shows = None if question.page is None else question.page.orphans
+            plans = await self._plans.of(question.query, question.moment, shows, left, anew=attempt > 0)
+            for shard, planned in zip(left, plans, strict=True):
+                rests_on = planned.rests_on if attempt < PLANNED_ANEW else ()
+                asks.append(self._asked(question, shard, planned, rests_on))
+                exact = exact and planned.is_exact
             for shard, answer in zip(left, await self._shards.ask(asks), strict=True):
                 told[shard] = answer
             if all(one is not None for one in told):
                 break
-            views = await self._shards.views(needs, fresh=True)
         return [one for one in told if one is not None], exact
 
-    def _planned(self, question: _Question, view: View, shard: int, needs: Wanted, text: str) -> tuple[Ask, bool]:
-        rests_on = view.rests_on(needs)
-        program, exact = self._program(question, view, shard, rests_on, text)
+    def _asked(self, question: _Question, shard: int, planned: Planned, rests_on: tuple[object, ...]) -> Ask:
         members, shown = [], None
         if question.others is None and not question.every:
-            members.append((_CANDIDATES, self._cap))
+            members.append((CANDIDATES, self._cap))
         page = question.page
         by_name = page is not None and page.sort == NAME
         if question.every:
-            members.append((_ALL, -1))
+            members.append((EVERY, -1))
         elif by_name and question.others is not None:
-            members.append((_SHOWN, self._cap))
+            members.append((SHOWN, self._cap))
         elif page is not None and not by_name:
             others = tuple((question.others or {}).get(shard, ()))
-            order = order_of(page.sort, view)
-            shown = Shown(_SHOWN, self._rows(question, page), order, begins(question.place, shard), others)
-        counts = () if question.every or question.others is not None else (0, 1, 2, 3)
-        return Ask(shard, program, rests_on, counts, tuple(members), shown), exact
-
-    def _program(
-        self, question: _Question, view: View, shard: int, rests_on: tuple[object, ...], text: str
-    ) -> tuple[Program, bool]:
-        moment, orphans = question.moment, question.page is not None and question.page.orphans
-        key = (text, shard, rests_on, moment.today, moment.now_ms // 86_400_000, orphans)
-        held = self._programs.get(key)
-        if held is None:
-            while len(self._programs) >= PROGRAMS:
-                del self._programs[next(iter(self._programs))]
-            held = self._programs[key] = _program(question.query, view, moment, orphans=orphans)
-        return held
-
-    async def _planned_once(self, query: Condition, moment: Moment) -> tuple[Program, list[str]]:
-        view = (await self._shards.views(wanted(query), fresh=False))[0]
-        algebra = Algebra()
-        bounds = Plan(algebra, view, moment).of(query)
-        return algebra.program(bounds), algebra.planes(bounds)
+            order = order_of(page.sort, planned.view)
+            shown = Shown(SHOWN, self._rows(question, page), order, begins(question.place, shard), others)
+        counts = () if question.every or question.others is not None else COUNTS
+        return Ask(shard, planned.program, rests_on, counts, tuple(members), shown)
 
     # -- looking at people
 
@@ -259,9 +230,10 @@ class Finder:
                 f"nobody is put in order by {sort!r}: sort by {LAST_SEEN}, firstAcquired, name or a numeric property"
             )
 
-    async def _unknown(self, query: Condition) -> list[str]:
+    async def unknown(self, query: Condition) -> list[str]:
+        """Events and properties of a query that nobody ever had."""
         named = mentions(query)
-        views = await self._shards.views(wanted(query), fresh=False)
+        views = await self._shards.views(Wanted({}, {}), fresh=False)
         events = [
             name for name in named.events if all(view.event(name) is None and view.knows_all_events for view in views)
         ]
@@ -285,27 +257,8 @@ class _Question(NamedTuple):
     whole: bool = False
 
 
-def _program(query: Condition, view: View, moment: Moment, *, orphans: bool) -> tuple[Program, bool]:
-    algebra = Algebra()
-    bounds = Plan(algebra, view, moment).of(query)
-    program = _written(algebra, bounds, orphans=orphans)
-    if len(program.steps) > MOST_STEPS:
-        bounds = ANYBODY
-        program = _written(Algebra(), bounds, orphans=orphans)
-    return program, bounds.sure == bounds.maybe
-
-
-def _written(algebra: Algebra, bounds: Bounds, *, orphans: bool) -> Program:
-    orphan = algebra.plane(planes.ORPHAN)
-    sure, maybe = bounds
-    results = [
-        algebra.without(sure, orphan), algebra.both(sure, orphan),
-        algebra.without(maybe, orphan), algebra.both(maybe, orphan),
-        algebra.without(maybe, sure) if sure != maybe else NOBODY,
-        sure if orphans else algebra.without(sure, orphan),
-        maybe if orphans else algebra.without(maybe, orphan),
-    ]  # fmt: skip
-    return algebra.program(results)
+def _sums(told: Sequence[Told]) -> list[int]:
+    return [sum(one.counts[i] for one in told) for i in COUNTS]
 
 
 def _members(bits: bytes) -> list[int]:

@@ -19,6 +19,7 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 
+from knownas.adapters.kafka_access import Kafka, client_options
 from knownas.errors import Refused, WorldFault
 from knownas.stages.ports import Batches, Gap, Message, no_gap
 
@@ -29,9 +30,9 @@ class KafkaOutlet:
     """A producer. With a `transactional_id` every `send` is one transaction, and the newest outlet of that id fences
     all earlier ones (`Refused`)."""
 
-    def __init__(self, bootstrap: str, transactional_id: str | None = None, gap: Gap = no_gap) -> None:
+    def __init__(self, bootstrap: Kafka, transactional_id: str | None = None, gap: Gap = no_gap) -> None:
         self._options: dict[str, Any] = {
-            "bootstrap_servers": bootstrap,
+            **client_options(bootstrap),
             "acks": "all",
             "enable_idempotence": True,
             "linger_ms": 0,

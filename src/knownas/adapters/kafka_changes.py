@@ -10,6 +10,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from knownas.adapters.kafka_access import Kafka, client_options
 from knownas.errors import WorldFault
 
 POLL_MS = 1_000
@@ -29,11 +30,11 @@ class Change(NamedTuple):
 class ChangeReader:
     """Reads committed changes. What was compacted away is skipped: a newer message of that profile follows."""
 
-    def __init__(self, bootstrap: str, topic: str, partitions: Sequence[int]) -> None:
+    def __init__(self, bootstrap: Kafka, topic: str, partitions: Sequence[int]) -> None:
         self._bootstrap = bootstrap
         self._partitions = [TopicPartition(topic, partition) for partition in partitions]
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, enable_auto_commit=False, isolation_level="read_committed",
+            **client_options(bootstrap), enable_auto_commit=False, isolation_level="read_committed",
             auto_offset_reset="earliest", fetch_max_wait_ms=250,
         )  # fmt: skip
 

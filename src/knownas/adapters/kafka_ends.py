@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from knownas.adapters.kafka_access import Kafka, client_options
 from knownas.errors import WorldFault
 from knownas.stages.ports import Partition
 
@@ -15,7 +16,7 @@ from knownas.stages.ports import Partition
 class KafkaEnds:
     """Asks Kafka how long its logs are."""
 
-    def __init__(self, bootstrap: str, answer_seconds: float = 5.0) -> None:
+    def __init__(self, bootstrap: Kafka, answer_seconds: float = 5.0) -> None:
         self._bootstrap, self._answer_seconds = bootstrap, answer_seconds
         self._consumer: AIOKafkaConsumer | None = None
         self._lock = asyncio.Lock()
@@ -40,7 +41,7 @@ class KafkaEnds:
 
     async def _opened(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+            consumer = AIOKafkaConsumer(**client_options(self._bootstrap), enable_auto_commit=False)
             try:
                 await consumer.start()
             except BaseException:

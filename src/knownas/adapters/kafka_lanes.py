@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from knownas.adapters.kafka import BATCH_BYTES, next_batch, stop_producer
+from knownas.adapters.kafka_access import Kafka, client_options
 from knownas.stages.ports import Message, Partition
 
 REOPEN_SECONDS: Final = 0.5
@@ -43,7 +44,7 @@ class Lot(NamedTuple):
 class KafkaLanes:
     """A producer for many callers at once."""
 
-    def __init__(self, bootstrap: str, ack_seconds: float, most_waiting: int = 100_000) -> None:
+    def __init__(self, bootstrap: Kafka, ack_seconds: float, most_waiting: int = 100_000) -> None:
         self._bootstrap, self._ack_seconds, self._most_waiting = bootstrap, ack_seconds, most_waiting
         self._producer: AIOKafkaProducer | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -146,7 +147,7 @@ class KafkaLanes:
 
     async def _open(self) -> None:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             acks="all",
             enable_idempotence=True,
             linger_ms=0,

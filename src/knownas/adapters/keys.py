@@ -4,9 +4,13 @@
 |-------------------------------|--------|-------------|--------------------------------------------------------------|
 | `ka:{meta}:layout`            | hash   | first start | format, partitions, shards, secret's mark, kinds, group      |
 | `ka:{meta}:keys`              | hash   | keys        | callers' keys: keyed hash to name, rights and time           |
+| `ka:{meta}:audit`             | list   | the page    | who looked at whom, who acted on whom: the newest lines      |
 | `ka:{meta}:segments`          | hash   | segments    | `version`, and by `d:<name>` each segment's: version, query  |
+| `ka:{meta}:workers`           | hash   | workers     | by a worker's name the token of whoever took it last         |
+| `ka:{meta}:resent`            | zset   | rejected    | rejected records that were sent again, by when, for 15 days  |
 | `ka:{d<p>}:at`                | hash   | resolve     | token, pos, origins, outcomes, ids of a part of `events`     |
 | `ka:{u<p>}:at`                | hash   | resolve     | the same of a partition of `updates`                         |
+| `ka:{d<p>}:fig` (and `{u<p>}`)| hash   | resolve     | figures (`stages.figures`): rejections by reason             |
 | `ka:{d<p>}:f:<device>`        | string | resolve     | the newest facts of a device (hashed name), MessagePack      |
 | `ka:{d<p>}:i:<day>`           | hash   | resolve     | producers' record ids of a day, hashed: offset, seconds      |
 | `ka:{o<b>}:<identity>`        | string | resolve     | the owner row of an identity (hashed name), MessagePack      |
@@ -17,6 +21,7 @@
 | `ka:{<s>}:l:<what>:<profile>` | zset   | materialize | what of it a demerge or deletion has still to let go of      |
 | `ka:{<s>}:idle`               | zset   | materialize | guests by last record, while idle guests are to be deleted   |
 | `ka:{<s>}:n`                  | hash   | materialize | counters: profiles by type, orphans, links, gray             |
+| `ka:{<s>}:fig`                | hash   | materialize | figures: traffic, links, segments by day, rejections         |
 | `ka:{<s>}:out`                | list   | materialize | messages to be published, one chunk an element               |
 | `ka:{<s>}:s:n`                | hash   | materialize | of live segments: the shard's state, each by `d:<name>`      |
 | `ka:{<s>}:s:due`              | zset   | materialize | profiles by when the clock may move them, in milliseconds    |
@@ -26,12 +31,17 @@
 | `ka:{<s>}:q:c<of>`            | hash   | materialize | values of a property (its number) or field: codes            |
 | `ka:{<s>}:q:p<plane>`         | string | materialize | a plane of the index (`find.planes`): a bit a number         |
 | `ka:{<s>}:q:l<plane>`         | string | materialize | one with few members: their numbers, three bytes each        |
+| `ka:{<s>}:q:t<register>`      | string | find        | a step of a query (`find.lua`); gone when its script ends    |
 
-The word in braces is the hash tag: all keys of one script lie in one slot of a cluster, but those of a stage 1 commit
-that takes or frees identities. Size: a profile of the demo takes about 0.7 KB with its key, a device 170 bytes, an
+The word in braces is the hash tag: all keys of one script lie in one slot of a cluster. A stage 1 commit that takes or
+frees identities reaches other slots: on one server in its script, in a cluster by intents (`intents.py`), which
+stand in the place of owner rows for a moment, with `txn`, `intents` and `aborted` in the partition's `at`.
+
+Size: a profile of the demo takes about 0.7 KB with its key, a device 170 bytes, an
 identity 140 bytes, a kept event 150 bytes and its data. A record's `id` costs 55 bytes for eight days, a record without
 one nothing. A deleted profile leaves its tombstone, about 150 bytes with its key; an idle guest in order costs
-about 110 bytes.
+about 110 bytes. Figures are bounded: about 15 KB a shard, and 4 KB for each live segment that people enter and leave
+every day.
 """
 
 from __future__ import annotations
@@ -50,7 +60,10 @@ class Keys:
         self.prefix = prefix
         self.layout = prefix + "{meta}:layout"
         self.gateway_keys = prefix + "{meta}:keys"
+        self.audit = prefix + "{meta}:audit"
         self.segments = prefix + "{meta}:segments"
+        self.workers = prefix + "{meta}:workers"
+        self.resent = prefix + "{meta}:resent"
 
     def source(self, topic: str, partition: int) -> str:
         """What the keys of a stage 1 partition start with."""
@@ -67,6 +80,7 @@ class Keys:
 
 AT: Final = "at"
 COUNTERS: Final = "n"
+FIGURES: Final = "fig"
 IDLE: Final = "idle"
 OUTBOX: Final = "out"
 
@@ -80,6 +94,8 @@ SEGMENTS_STATE: Final = "state"
 INDEX: Final = "q:n"
 INDEX_IDS: Final = "q:ids"
 INDEX_FREE: Final = "q:free"
+SCRATCH: Final = "q:t"
+"""What the names of sets begin with that a query works out; they are gone when it is answered."""
 
 
 def facts(device: str) -> str:

@@ -1,8 +1,8 @@
 -- Stage 2's commit of one chunk: all or nothing. KEYS[1]: the shard's `at`; ARGV: the prefix of the shard's keys,
 -- token, the position this worker believes in, MessagePack of {pos, watermarks, trim, outbox, cap, profiles, timelines,
 -- counters, overflow, gone, departing, dropped, indexed, guests, others, state, codes, ids, taken, freed, expired, planes,
--- capacity, past, due, segments, ended}. Every list is flat or of fixed shape and made
--- by the worker alone, so nothing below can fail half-way but for want of memory, which the store refuses before a
+-- {bits of a new plane, bytes of the longest list}, past, due, segments, ended, figures, dropped figures}. Every list is
+-- flat or of fixed shape and made by the worker alone, so nothing below can fail half-way but for want of memory, which the store refuses before a
 -- script's first write. `indexed` is '' where the order of idle guests stays or is not kept, '1' or '0' where it begins or
 -- ends; an empty `pos` moves nothing.
 local at, tag, call = KEYS[1], ARGV[1], redis.call
@@ -80,14 +80,14 @@ for i = 1, #planes, 5 do
       end
       if #left > 0 then call('SET', list, table.concat(left)) else call('UNLINK', list) end
     end
-    if on ~= '' and call('APPEND', list, on) > 768 then
+    if on ~= '' and call('APPEND', list, on) > write[23][2] then
       local held = call('GET', list)
-      call('SETBIT', key, write[23] - 1, 0)
+      call('SETBIT', key, write[23][1] - 1, 0)
       set(key, held, 1)
       call('UNLINK', list)
     end
   else
-    if is_new then call('SETBIT', key, write[23] - 1, 0) end
+    if is_new then call('SETBIT', key, write[23][1] - 1, 0) end
     set(key, on, 1)
     set(key, off, 0)
     if #planes[i + 4] > 0 then call('BITFIELD', key, unpack(planes[i + 4])) end
@@ -103,6 +103,14 @@ for i = 1, #due, 4000 do
 end
 if #segments > 0 then call('HSET', tag .. 's:n', unpack(segments)) end
 if #ended > 0 then call('HDEL', tag .. 's:n', unpack(ended)) end
+
+local figures, uncounted = write[28], write[29]
+for i = 1, #figures, 4000 do
+  call('HSET', tag .. 'fig', unpack(figures, i, math.min(i + 3999, #figures)))
+end
+for i = 1, #uncounted, 4000 do
+  call('HDEL', tag .. 'fig', unpack(uncounted, i, math.min(i + 3999, #uncounted)))
+end
 
 if write[3] > 0 then call('LTRIM', tag .. 'out', write[3], -1) end
 if write[4] ~= '' then call('RPUSH', tag .. 'out', write[4]) end

@@ -26,6 +26,7 @@ from knownas.nouns import Definition, Entry, Fact, Identity, Outcome, Owner, Pro
 from knownas.profile.fold import Folded
 from knownas.profile.leaving import IDLE_STEP, LEAVING, STEP, is_idle_guest
 from knownas.profile.parting import Listed, Parting
+from knownas.stages.figures import Figures
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.ports import Batches, Committed, Element, Message, Partition, Shares, Wanted
 
@@ -137,6 +138,7 @@ class MemoryStore:
     index: dict[int, MemoryIndex] = field(default_factory=lambda: defaultdict(MemoryIndex))
     segments: dict[int, MemorySegments] = field(default_factory=lambda: defaultdict(MemorySegments))
     counters: dict[str, int] = field(default_factory=dict)
+    figures: dict[Partition, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
     outboxes: dict[int, list[Element]] = field(default_factory=lambda: defaultdict(list))
     tokens: int = 0
 
@@ -188,6 +190,7 @@ class MemorySourceStore(_Calls):
             holds[partition] = SourceHold(*partition, at.token, at.pos, at.pos)
             holds[partition].origins, holds[partition].outcomes = dict(at.origins), dict(at.outcomes)
             holds[partition].time, holds[partition].days = at.time, tuple(sorted(at.days))
+            holds[partition].figures = Figures(self._store.figures[partition], at.pos)
         self._answer("source.take")
         return holds
 
@@ -220,6 +223,7 @@ class MemorySourceStore(_Calls):
             _SourceWrite(
                 hold, hold.done, dict(hold.origins), hold.time, dict(plan.facts),
                 {o: outcome for o, outcome in hold.outcomes.items() if o >= after} | plan.outcomes, dict(plan.marks),
+                _counted(hold.figures),
             )
             for hold, plan, after in chunks
         ]  # fmt: skip
@@ -246,7 +250,10 @@ class MemorySourceStore(_Calls):
     async def advance(self, holds: Sequence[SourceHold]) -> list[bool]:
         """Positions alone."""
         writes = [
-            _SourceWrite(hold, hold.done, dict(hold.origins), hold.time, {}, dict(hold.outcomes), {}) for hold in holds
+            _SourceWrite(
+                hold, hold.done, dict(hold.origins), hold.time, {}, dict(hold.outcomes), {}, _counted(hold.figures)
+            )
+            for hold in holds
         ]
         await self._weather.step("source.advance")
         held = [self._store.holds(hold) for hold in holds]
@@ -266,6 +273,25 @@ class MemorySourceStore(_Calls):
                 at.days.setdefault(counted.day, {})[mark] = counted
             for device, its_facts in write.facts.items():
                 self._store.facts[hold.partition, device] = encode(trimmed(its_facts, write.position))
+            write.figures.write(self._store.figures[hold.topic, hold.partition])
+
+
+class _CountedOf(NamedTuple):
+    """What a commit writes of figures."""
+
+    changed: dict[str, bytes]
+    dropped: set[str]
+
+    def write(self, figures: dict[str, bytes]) -> None:
+        figures.update(self.changed)
+        for gone in self.dropped:
+            figures.pop(gone, None)
+
+
+def _counted(figures: Figures | None) -> _CountedOf:
+    if figures is None:
+        return _CountedOf({}, set())
+    return _CountedOf({name: encode(value) for name, value in figures.changed.items()}, set(figures.dropped))
 
 
 class _SourceWrite(NamedTuple):
@@ -278,6 +304,7 @@ class _SourceWrite(NamedTuple):
     facts: dict[str, Facts]
     outcomes: dict[int, Outcome]
     marks: dict[bytes, Counted]
+    figures: _CountedOf
 
 
 def _remember(writes: Sequence[_SourceWrite], held: Sequence[bool]) -> None:
@@ -287,6 +314,7 @@ def _remember(writes: Sequence[_SourceWrite], held: Sequence[bool]) -> None:
             hold.position, hold.outcomes = write.position, write.outcomes
             kept = {day for day in hold.days if day >= oldest_day(write.time)}
             hold.days = tuple(sorted(kept | {counted.day for counted in write.marks.values()}))
+            hold.figures.stored()
 
 
 class MemoryShardStore(_Calls):
@@ -349,6 +377,15 @@ class MemoryShardStore(_Calls):
         kept = self._store.segments
         return [kept[hold.partition].registry() if self._store.holds(hold) else None for hold in holds]
 
+    async def figures(self, holds: Sequence[ShardHold]) -> list[Figures | None]:
+        """Figures as they are now."""
+        await self._weather.step("shard.figures")
+        kept = self._store.figures
+        return [
+            Figures(kept[hold.topic, hold.partition], hold.position) if self._store.holds(hold) else None
+            for hold in holds
+        ]
+
     async def due(self, hold: ShardHold, until_ms: int, most: int) -> dict[str, int]:
         """Whose time has come."""
         await self._weather.step("shard.due")
@@ -397,7 +434,9 @@ class MemoryShardStore(_Calls):
 
     async def commit(self, chunks: Sequence[tuple[ShardHold, Folded, int, Element]]) -> list[bool]:
         """Everything of each chunk, all or nothing."""
-        writes = [(hold, _frozen(folded), after, element, hold.published) for hold, folded, after, element in chunks]
+        writes = [
+            (hold, _frozen(hold, folded), after, element, hold.published) for hold, folded, after, element in chunks
+        ]
         await self._weather.step("shard.commit")
         accepted = [self._write(*write) for write in writes]
         self._answer("shard.commit")
@@ -407,6 +446,8 @@ class MemoryShardStore(_Calls):
                 hold.watermarks = folded.watermarks
                 hold.published -= trim
                 hold.indexed = keeps_order(hold, folded.parting)
+                if hold.figures is not None:
+                    hold.figures.stored()
         return accepted
 
     async def trim(self, holds: Sequence[tuple[ShardHold, Element]]) -> list[bool]:
@@ -431,6 +472,7 @@ class MemoryShardStore(_Calls):
         self._let_go(written.folded.parting)
         store.index[hold.partition].write(written.folded.planes)
         store.segments[hold.partition].write(written.folded.segments)
+        written.figures.write(store.figures[hold.topic, hold.partition])
         self._order(hold, written)
         outbox = store.outboxes[hold.partition]
         outbox[:] = outbox[trim:] + ([element] if element else [])
@@ -468,13 +510,14 @@ class _Frozen(NamedTuple):
     folded: Folded
     profiles: dict[str, bytes]
     timelines: dict[str, list[bytes]]
+    figures: _CountedOf
 
 
-def _frozen(folded: Folded) -> _Frozen:
+def _frozen(hold: ShardHold, folded: Folded) -> _Frozen:
     """What a commit sends, as it is now: later changes in place are not part of it."""
     profiles = {key: encode(profile) for key, profile in folded.profiles.items()}
     timelines = {key: [encode(entry) for entry in entries] for key, entries in folded.timelines.items()}
-    return _Frozen(folded._replace(counters=dict(folded.counters)), profiles, timelines)
+    return _Frozen(folded._replace(counters=dict(folded.counters)), profiles, timelines, _counted(hold.figures))
 
 
 class LogEntry(NamedTuple):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from knownas.adapters import keys as k
+from knownas.adapters.intents import row_in
 from knownas.adapters.keys import Keys
 from knownas.adapters.redis import Link
 from knownas.errors import CannotStart
 from knownas.identity.facts import Facts
 from knownas.nouns import EVENTS, FORMAT, Entry, Fact, Identity, Names, Owner, Profile, murmur2, shard_of
-from knownas.profile.timeline import Page, Pager, Place
+from knownas.profile.timeline import Page, Pager, Place, Wanted
 from knownas.topics import Layout
 
 _read_profile: Final = msgspec.msgpack.Decoder(Profile).decode
@@ -58,7 +59,8 @@ class Reader:
     async def owner_row(self, identity: Identity) -> Owner | None:
         """What is known of whose an identity is; a released one keeps a row without a profile."""
         (raw,) = await self._link.run([("GET", self._keys.owner(self._names.identity(identity)))])
-        return read_owner(raw) if raw is not None else None
+        row = row_in(raw)
+        return read_owner(row) if row is not None else None
 
     async def facts(self, device: str) -> Facts:
         """What is at hand of a device's bindings, oldest first."""
@@ -67,16 +69,18 @@ class Reader:
         (raw,) = await self._link.run([("GET", key)])
         return read_facts(raw) if raw is not None else ()
 
-    async def timeline(self, profile: Profile, size: int, after: Place | None = None) -> Page:
+    async def timeline(
+        self, profile: Profile, size: int, after: Place | None = None, wanted: Wanted | None = None
+    ) -> Page:
         """A page of a person's story: their own timeline and those of all their linked guests, in whatever shards.
 
         Every timeline is looked through, some at a time: they are kept in order of arrival, not of `ts`.
         """
-        pager = Pager(size, after)
+        pager = Pager(size, after, wanted)
         async for some in self._timelines_of(profile):
             answers = await self._link.run([("LRANGE", self._prefix(i) + k.timeline(i), 0, -1) for i in some])
             for whose, entries in zip(some, answers, strict=True):
-                pager.add(whose, map(_read_entry, entries), guest=whose != profile.id)
+                pager.add(whose, map(read_entry, entries), guest=whose != profile.id)
         return pager.page()
 
     async def _timelines_of(self, profile: Profile) -> AsyncIterator[list[str]]:
@@ -127,11 +131,11 @@ class Reader:
     async def keys_like(self, pattern: str) -> Sequence[bytes]:
         """All keys of the deployment that match, by scanning: for checking, not for a hot path."""
         found: list[bytes] = []
-        cursor: Any = 0
+        cursor = 0
         while True:
-            ((cursor, some),) = await self._link.run([("SCAN", cursor, "MATCH", pattern, "COUNT", 5_000)])
+            cursor, some = await self._link.scan(cursor, pattern, 5_000)
             found += some
-            if int(cursor) == 0:
+            if not cursor:
                 return found
 
     def _prefix(self, profile_id: str) -> str:
@@ -142,6 +146,14 @@ def owner_bytes(owner: Owner) -> bytes:
     """An owner row as it is stored. Claims compare rows by their bytes, so what says nothing new is written as it was
     before there were suppressions."""
     return _encode(owner if owner.suppressed else msgspec.structs.astuple(owner)[:-1])
+
+
+def read_entry(raw: bytes) -> Entry:
+    """A stored line of a timeline; one that a newer version wrote is refused."""
+    entry = _read_entry(raw)
+    if entry.format > FORMAT:
+        raise CannotStart(f"a timeline was written by a newer knownas (format {entry.format}); start that version")
+    return entry
 
 
 def read_profile(raw: bytes) -> Profile:

@@ -16,22 +16,17 @@ from typing import Any, Final, Self
 
 import hiredis
 import msgpack
-from redis import exceptions
-from redis.asyncio.connection import Connection, parse_url
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.asyncio.connection import Connection
+from redis.exceptions import MovedError, RedisError
 
+from knownas.adapters.redis_address import Address, address
+from knownas.adapters.redis_faults import fault
 from knownas.errors import CannotStart, WorldFault
 
-SCRIPTS: Final = ("resolve", "materialize", "find", "people", "segments")
+SCRIPTS: Final = ("resolve", "materialize", "find", "people", "planes", "segments", "swap", "verdict")
 TIMEOUT_SECONDS: Final = 30.0
-
-_PASSING: Final = (
-    exceptions.BusyLoadingError, exceptions.ClusterDownError, exceptions.MasterDownError, exceptions.NoScriptError,
-    exceptions.OutOfMemoryError, exceptions.ReadOnlyError, exceptions.TryAgainError,
-)  # fmt: skip
-_PASSING_CODES: Final = ("BUSY", "MISCONF", "NOREPLICAS")
-"""Errors of the store that pass without us: by class where the client knows them (it strips the code then), else by
-their first word."""
+FIRST_TURN_MS: Final = 4
+LONGEST_TURN_MS: Final = 64
 
 Command = Sequence[str | bytes | int]
 
@@ -44,10 +39,11 @@ pack: Final = msgpack.Packer(use_bin_type=False, autoreset=True).pack
 class Link:
     """A connection that answers many commands in one round trip."""
 
-    def __init__(self, url: str) -> None:
-        options: dict[str, Any] = dict(parse_url(url))
-        self._class: type[Connection] = options.pop("connection_class", Connection)
-        self._options = options | {"protocol": 2, "socket_timeout": None, "socket_connect_timeout": 5}
+    is_cluster = False
+    _is_node = False
+
+    def __init__(self, where: str | Address) -> None:
+        self._address = address(where) if isinstance(where, str) else where
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
 
@@ -65,6 +61,42 @@ class Link:
                 await self._break()
                 raise
 
+    async def run_durably(self, commands: Sequence[Command]) -> list[Any]:
+        """The same; with the answers everything that they rest on is on the disks of as many replicas as asked for."""
+        answers = await self.run(commands)
+        if self._address.replicas.needed and commands:
+            await self.confirm()
+        return answers
+
+    async def confirm(self) -> None:
+        """Wait until what was last written here is on the disks of the replicas.
+
+        A replica tells how far it is when it is asked, which may be just before its disk has the rest, and else once
+        a second: so it is asked again and again.
+        """
+        needed, wait_ms = self._address.replicas
+        waited, turn = 0, FIRST_TURN_MS
+        while True:
+            ((here, there),) = await self.run([("WAITAOF", 1, needed, turn)])
+            if here and there >= needed:
+                return
+            waited, turn = waited + turn, min(2 * turn, LONGEST_TURN_MS)
+            if waited >= wait_ms:
+                raise WorldFault(
+                    f"the store at {self._address.shown}: within {wait_ms} ms {there} of {needed} replicas "
+                    "(KNOWNAS_REDIS_WAIT_REPLICAS) had what it wrote on their disks. Nothing is lost, this goes on "
+                    "when they have"
+                )
+
+    async def scan(self, cursor: int, pattern: str, count: int) -> tuple[int, list[bytes]]:
+        """Some of all keys that match, from a cursor on (at first 0), and where to go on; 0: those were the last."""
+        ((at, keys),) = await self.run([("SCAN", cursor, "MATCH", pattern, "COUNT", count)])
+        return int(at), keys
+
+    async def nodes(self) -> Sequence[Link]:
+        """A link to each server that has keys of its own."""
+        return (self,)
+
     def script(self, name: str, keys: Sequence[str], *arguments: str | bytes | int) -> Command:
         """The command that runs one of `SCRIPTS`."""
         return ("EVALSHA", _sha(name), len(keys), *keys, *arguments)
@@ -81,15 +113,12 @@ class Link:
         await self.close()
 
     def _fault(self, error: Exception) -> Exception:
-        if isinstance(error, AuthenticationError):
-            return CannotStart(f"the store refuses our name or password ({error}); check KNOWNAS_REDIS")
-        passes = isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
-        if isinstance(error, ResponseError) and not passes:
-            return error
-        where = f"{self._options.get('host', 'localhost')}:{self._options.get('port', 6379)}"
-        if isinstance(error, OSError | exceptions.ConnectionError):
-            return WorldFault(f"the store does not answer at {where}")
-        return WorldFault(f"the store at {where}: {str(error) or type(error).__name__}")
+        if isinstance(error, MovedError) and not self._is_node:
+            return CannotStart(
+                f"the store at {self._address.shown} is a node of a cluster: write redis+cluster:// (or "
+                "rediss+cluster://) in KNOWNAS_REDIS"
+            )
+        return fault(error, self._address.shown)
 
     async def _run(self, commands: Sequence[Command]) -> list[Any]:
         connection = self._connection
@@ -102,7 +131,7 @@ class Link:
         return [await connection.read_response(disable_decoding=True) for _ in commands]
 
     async def _connect(self) -> Connection:
-        connection = self._class(**self._options)
+        connection = self._address.connection(**self._address.options)
         await connection.connect()  # type: ignore[no-untyped-call]
         for name in SCRIPTS:
             await connection.send_command("SCRIPT", "LOAD", _source(name))

@@ -7,7 +7,7 @@ new to their shard's own record (`stages.ticks`): the log says from which positi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -18,6 +18,7 @@ from knownas.adapters.redis import Link
 from knownas.adapters.store import registry_in
 from knownas.errors import WrongInput
 from knownas.find import planes
+from knownas.find.segments import Registry
 from knownas.nouns import Definition
 from knownas.topics import Layout
 
@@ -105,6 +106,21 @@ class SegmentStore:
             found.append(definition)
         return found
 
+    async def restore(self, definitions: Collection[Definition], latest: int) -> int:
+        """Put definitions that shards go by and this hash has lost; how many these are. `latest` is the highest version
+        that a shard has seen: the next one put is newer."""
+        there = {definition.name: definition.version for definition in await self._every()}
+        lost = [one for one in definitions if one.version > there.get(one.name, 0)]
+        (version,) = await self._link.run([("HGET", self._key, "version")])
+        fields: list[bytes | str | int] = []
+        for one in lost:
+            query = orjson.dumps(one.query) if one.query is not None else b""
+            fields += (k.SEGMENT + one.name, b"%d:" % one.version + query)
+        newest = max([latest, *(one.version for one in lost)])
+        if lost or newest > int(version or 0):
+            await self._link.run([("HSET", self._key, "version", max(newest, int(version or 0)), *fields)])
+        return len(lost)
+
     async def _every(self) -> list[Definition]:
         (flat,) = await self._link.run([("HGETALL", self._key)])
         fields = {flat[n].decode(): flat[n + 1] for n in range(0, len(flat), 2)}
@@ -125,7 +141,14 @@ class SegmentReader:
 
     async def size(self, definition: Definition) -> Size:
         """How many people are in a segment."""
-        numbers, filling = await self._numbers(definition)
+        return (await self.sizes([definition]))[0]
+
+    async def sizes(self, definitions: Sequence[Definition]) -> list[Size]:
+        """How many people are in each of these."""
+        registries = await self._registries()
+        return [await self._size(*self._numbers_in(registries, definition)) for definition in definitions]
+
+    async def _size(self, numbers: Mapping[int, int], filling: int) -> Size:
         commands: list[Sequence[Any]] = []
         for shard, number in numbers.items():
             prefix = self._keys.shard(shard)
@@ -136,13 +159,19 @@ class SegmentReader:
         answers = await self._link.run(commands) if commands else []
         return Size(sum(answers[::2]) + sum(answers[1::2]) // planes.NUMBER_BYTES, filling)
 
-    async def _numbers(self, definition: Definition) -> tuple[dict[int, int], int]:
-        """The segment's number in each shard, and how many shards are filling it."""
+    async def _registries(self) -> list[Registry]:
         shards = range(self._layout.shards)
         answers = await self._link.run([("HGETALL", self._keys.shard(shard) + k.SEGMENTS) for shard in shards])
+        return [registry_in(flat) for flat in answers]
+
+    async def _numbers(self, definition: Definition) -> tuple[dict[int, int], int]:
+        return self._numbers_in(await self._registries(), definition)
+
+    def _numbers_in(self, registries: Sequence[Registry], definition: Definition) -> tuple[dict[int, int], int]:
+        """The segment's number in each shard, and how many shards are filling it."""
         numbers, filled = {}, 0
-        for shard, flat in zip(shards, answers, strict=True):
-            segment = registry_in(flat).by_name.get(definition.name)
+        for shard, registry in enumerate(registries):
+            segment = registry.by_name.get(definition.name)
             if segment is not None:
                 numbers[shard] = segment.number
                 known = segment.held

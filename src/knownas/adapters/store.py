@@ -5,6 +5,7 @@ Every load and every commit names token and position of the hold; an answer of N
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -13,10 +14,11 @@ import msgspec
 
 from knownas.adapters import keys as k
 from knownas.adapters.index import numbers_in
+from knownas.adapters.intents import Commit, Intents, Taken, apart, chained
 from knownas.adapters.keys import Keys
-from knownas.adapters.reader import owner_bytes, read_facts, read_owner, read_profile
+from knownas.adapters.reader import owner_bytes, read_entry, read_facts, read_owner, read_profile
 from knownas.adapters.redis import Command, Link, pack
-from knownas.find.planes import CODED_FIELDS, ID_BYTES, capacity, may_be_list
+from knownas.find.planes import CODED_FIELDS, ID_BYTES, NUMBER_BYTES, capacity, listed, may_be_list
 from knownas.find.planes import pack as pack_numbers
 from knownas.find.segments import BEGINNING, NO_SEGMENTS, Held, Registry, SegmentChange, State
 from knownas.find.terms import Directory
@@ -28,6 +30,7 @@ from knownas.nouns import Entry, Identity, Names, Outcome, Owner, Profile
 from knownas.profile.fold import Folded
 from knownas.profile.leaving import IDLE_STEP, LEAVING, STEP, is_idle_guest
 from knownas.profile.parting import Listed, Parting
+from knownas.stages.figures import Figures
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.ports import Committed, Element, Outgoing, Partition, Shares, Wanted
 
@@ -40,9 +43,9 @@ _read_outcomes: Final = msgspec.msgpack.Decoder(dict[int, Outcome]).decode
 _read_watermarks: Final = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
 _read_ids: Final = msgspec.msgpack.Decoder(tuple[int, tuple[int, ...]]).decode
 _read_counted: Final = msgspec.msgpack.Decoder(Counted).decode
-_read_entry: Final = msgspec.msgpack.Decoder(Entry).decode
 _read_held: Final = msgspec.msgpack.Decoder(Held).decode
 _read_state: Final = msgspec.msgpack.Decoder(State).decode
+_read_put: Final = msgspec.msgpack.Decoder(list[Taken]).decode
 _read_outgoing: Final = msgspec.msgpack.Decoder(list[Outgoing]).decode
 
 
@@ -68,6 +71,7 @@ class _Write:
     def remember(self, position: int) -> None:
         """The store has it."""
         self.hold.position, self.hold.outcomes, self.hold.days = position, self.outcomes, self.days
+        self.hold.figures.stored()
 
 
 class RedisSourceStore:
@@ -75,6 +79,8 @@ class RedisSourceStore:
 
     def __init__(self, link: Link, keys: Keys, names: Names) -> None:
         self._link, self._keys, self._names = link, keys, names
+        self._intents = Intents(link)
+        self._numbers = itertools.count(1)
 
     async def positions(self, partitions: Sequence[Partition]) -> list[int | None]:
         """The stored positions."""
@@ -86,14 +92,19 @@ class RedisSourceStore:
         commands: list[Command] = []
         for (partition, position), token in zip(first.items(), tokens, strict=True):
             at = self._keys.source(*partition) + k.AT
-            commands += _take(at, token, position, "origins", "outcomes", "ids")
-        answers = (await self._link.run(commands))[2::3]
+            commands += _take(at, token, position, "origins", "outcomes", "ids", "intents")
+            commands.append(("HGETALL", self._keys.source(*partition) + k.FIGURES))
+        answers = await self._link.run_durably(commands)
         holds = {}
-        for partition, token, (pos, origins, outcomes, ids) in zip(first, tokens, answers, strict=True):
+        for partition, token, read, figures in zip(first, tokens, answers[2::4], answers[3::4], strict=True):
+            pos, origins, outcomes, ids, put = read
+            if put:
+                await self._intents.carry_out(_read_put(put))
             hold = holds[partition] = SourceHold(*partition, token, int(pos), int(pos))
             hold.origins = _read_origins(origins) if origins else {}
             hold.outcomes = _read_outcomes(outcomes) if outcomes else {}
             hold.time, hold.days = _read_ids(ids) if ids else (0, ())
+            hold.figures = Figures(fields_in(figures), hold.position)
         return holds
 
     async def load(self, wanted: Sequence[Wanted]) -> list[Known | None]:
@@ -117,7 +128,7 @@ class RedisSourceStore:
             )
             for want in wanted
         ]
-        owners = dict(zip(identities, map(_owner, next(answers)), strict=True)) if identities else {}
+        owners = await self._owners(identities, next(answers)) if identities else {}
         return [
             Known(facts, owners, want.hold.outcomes, want.hold.origins, marks, want.hold.time)
             if _is_held(want.hold, answer)
@@ -128,15 +139,25 @@ class RedisSourceStore:
     async def owners(self, identities: Collection[Identity]) -> dict[Identity, Owner | None]:
         """The owner rows of identities as they are now."""
         (answer,) = await self._link.run([self._get_owners(identities)])
-        return dict(zip(identities, map(_owner, answer), strict=True))
+        return await self._owners(identities, answer)
+
+    async def _owners(
+        self, identities: Collection[Identity], raws: Sequence[bytes | None]
+    ) -> dict[Identity, Owner | None]:
+        if self._link.is_cluster:
+            raws = await self._intents.settled([self._owner_key(identity) for identity in identities], raws)
+        return dict(zip(identities, map(_owner, raws), strict=True))
 
     async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> Committed:
         """Facts, outcomes, marks and the position each chunk starts at, with origins and time as of there; with them,
-        if any chunk takes or frees an identity, the owner rows: all in one piece or nothing."""
+        if any chunk takes or frees an identity, the owner rows: all in one piece or nothing. In a cluster that is so
+        for each chunk; those before one that is lost stand."""
         writes = []
         for hold, plan, after in chunks:
             beyond = {offset: outcome for offset, outcome in hold.outcomes.items() if offset >= after}
             writes.append(_Write(hold, plan.facts, beyond | plan.outcomes, plan.marks))
+        if self._link.is_cluster:
+            return await self._write_across(writes, [plan.looks for _, plan, _ in chunks])
         if any(plan.takes for _, plan, _ in chunks):
             looks = [look for _, plan, _ in chunks for look in plan.looks]
             return await self._write_at_once(writes, looks)
@@ -148,7 +169,7 @@ class RedisSourceStore:
 
     async def _write(self, writes: Sequence[_Write]) -> list[bool]:
         done = [write.hold.done for write in writes]
-        answers = await self._link.run([self._script([write], ()) for write in writes])
+        answers = await self._link.run_durably([self._script([write], ()) for write in writes])
         accepted = [answer[0] == 1 for answer in answers]
         for write, position, ok in zip(writes, done, accepted, strict=True):
             if ok:
@@ -157,23 +178,64 @@ class RedisSourceStore:
 
     async def _write_at_once(self, writes: Sequence[_Write], looks: Sequence[Look]) -> Committed:
         done = [write.hold.done for write in writes]
-        (answer,) = await self._link.run([self._script(writes, looks)])
+        (answer,) = await self._link.run_durably([self._script(writes, looks)])
         committed = Committed([held == 1 for held in answer[1:]], written=answer[0] == 1)
         for write, position in zip(writes, done, strict=True):
             if committed.written:
                 write.remember(position)
         return committed
 
+    async def _write_across(self, writes: Sequence[_Write], looks: Sequence[Sequence[Look]]) -> Committed:
+        """Chunks that have rows in common one after the other, for each may rest on what those before it took."""
+        if not any(looks):
+            return Committed(await self._write(writes), written=True)
+        answers = await self._link.run([_held(self._at(write.hold)) for write in writes])
+        held = [_is_held(write.hold, answer) for write, answer in zip(writes, answers, strict=True)]
+        chunks = [chained(map(self._taken, its_looks)) for its_looks in looks]
+        rows = [chunk for chunk in chunks if chunk is not None]
+        if not all(held) or len(rows) < len(chunks):
+            return Committed(held, written=False)
+        for group in apart(rows):
+            written = await self._write_group([writes[n] for n in group], [rows[n] for n in group])
+            for number, (is_held, _) in zip(group, written, strict=True):
+                held[number] = is_held
+            if not all(is_written for _, is_written in written):
+                return Committed(held, written=False)
+        await self._link.run_durably(())
+        return Committed(held, written=True)
+
+    async def _write_group(self, writes: Sequence[_Write], rows: Sequence[Sequence[Taken]]) -> list[tuple[bool, bool]]:
+        """Commit chunks that have no row in common: of each whether it is still held, and whether it is written."""
+        commits = [
+            Commit(some, self._at(write.hold), write.hold.token, next(self._numbers))
+            for write, some in zip(writes, rows, strict=True)
+        ]
+        puts = await self._intents.put(commits)
+        ready = [n for n, put in enumerate(puts) if put is not None]
+        done = [write.hold.done for write in writes]
+        commands = [self._script([writes[n]], (), commits[n].number if puts[n] else 0, encode(puts[n])) for n in ready]
+        answers = dict(zip(ready, await self._link.run(commands), strict=True))
+        committed = {n for n, answer in answers.items() if answer[0] == 1}
+        await self._intents.take_back(_all(puts[n] for n in ready if n not in committed))
+        await self._intents.carry_out(_all(puts[n] for n in committed))
+        for n in committed:
+            writes[n].remember(done[n])
+        return [(n not in answers or answers[n][1] == 1, n in committed) for n in range(len(writes))]
+
+    def _taken(self, look: Look) -> Taken:
+        return Taken(self._owner_key(look.identity), _row(look.found), _row(look.new))
+
     async def held(self, holds: Sequence[SourceHold]) -> list[bool]:
         """Whether each hold's token and position are what the store has."""
         return [known is not None for known in await self.load([Wanted(hold, (), ()) for hold in holds])]
 
-    def _script(self, writes: Sequence[_Write], looks: Iterable[Look]) -> Command:
-        flat: list[Any] = []
-        for identity, found, new in looks:
-            flat += (self._keys.owner(self._names.identity(identity)), _row(found), _row(new))
+    def _script(
+        self, writes: Sequence[_Write], looks: Iterable[Look], number: int = 0, intents: bytes = b""
+    ) -> Command:
+        flat = [part for look in looks for part in self._taken(look)]
         chunks = [self._chunk(write) for write in writes]
-        return self._link.script("resolve", [self._at(write.hold) for write in writes], pack((flat, chunks)))
+        ats = [self._at(write.hold) for write in writes]
+        return self._link.script("resolve", ats, pack((flat, chunks, number, intents)))
 
     def _chunk(self, write: _Write) -> Sequence[Any]:
         hold = write.hold
@@ -187,11 +249,14 @@ class RedisSourceStore:
         return (
             hold.token, str(hold.position), str(hold.done), encode(hold.origins), encode(write.outcomes),
             encode((hold.time, write.days)), facts, [part for pair in marks.items() for part in pair],
-            [prefix + k.marks(day) for day in write.old],
+            [prefix + k.marks(day) for day in write.old], prefix + k.FIGURES, _changed(hold.figures),
         )  # fmt: skip
 
     def _get_owners(self, identities: Iterable[Identity]) -> Command:
-        return ("MGET", *[self._keys.owner(self._names.identity(identity)) for identity in identities])
+        return ("MGET", *map(self._owner_key, identities))
+
+    def _owner_key(self, identity: Identity) -> str:
+        return self._keys.owner(self._names.identity(identity))
 
     def _at(self, hold: SourceHold) -> str:
         return self._keys.source(hold.topic, hold.partition) + k.AT
@@ -215,7 +280,7 @@ class RedisShardStore:
             prefix = self._keys.shard(shard)
             commands += _take(prefix + k.AT, token, position, "watermarks", "indexed")
             commands.append(("LRANGE", prefix + k.OUTBOX, 0, -1))
-        answers = await self._link.run(commands)
+        answers = await self._link.run_durably(commands)
         taken = {}
         for partition, token, read, outbox in zip(first, tokens, answers[2::4], answers[3::4], strict=True):
             pos, watermarks, indexed = read
@@ -282,6 +347,18 @@ class RedisShardStore:
         pairs = zip(holds, answers[::2], answers[1::2], strict=True)
         return [registry_in(flat) if _is_held(hold, held) else None for hold, held, flat in pairs]
 
+    async def figures(self, holds: Sequence[ShardHold]) -> list[Figures | None]:
+        """The figures of the shards; None where the hold is refused."""
+        commands: list[Command] = []
+        for hold in holds:
+            prefix = self._keys.shard(hold.partition)
+            commands += (_held(prefix + k.AT), ("HGETALL", prefix + k.FIGURES))
+        answers = await self._link.run(commands)
+        return [
+            Figures(fields_in(flat), hold.position) if _is_held(hold, held) else None
+            for hold, held, flat in zip(holds, answers[::2], answers[1::2], strict=True)
+        ]
+
     async def due(self, hold: ShardHold, until_ms: int, most: int) -> dict[str, int]:
         """Profiles whose time has come for segments, with that time, the earliest first."""
         key = self._keys.shard(hold.partition) + k.SEGMENTS_DUE
@@ -300,7 +377,7 @@ class RedisShardStore:
         """What is kept of timelines."""
         prefix = self._keys.shard(hold.partition)
         answers = await self._link.run([("LRANGE", prefix + k.timeline(profile), 0, -1) for profile in profiles])
-        return [[_read_entry(raw) for raw in answer] for answer in answers]
+        return [[read_entry(raw) for raw in answer] for answer in answers]
 
     async def listed(self, asked: Sequence[tuple[ShardHold, Listed]]) -> set[Listed]:
         """Which of these are in overflow lists."""
@@ -340,20 +417,22 @@ class RedisShardStore:
     async def _order(self, hold: ShardHold, indexed: str, guests: Mapping[str, Profile]) -> bool:
         scored = [item for guest in guests.values() for item in (repr(guest.last_seen), guest.id)]
         nothing: Sequence[Any] = ("", "", 0, "", self._cap, [], [], [], [], [], [], [], indexed, scored, [])
-        (answer,) = await self._link.run([self._script(hold, (*nothing, *_UNCHANGED, *_segments(NO_SEGMENTS)))])
+        (answer,) = await self._link.run([self._script(hold, (*nothing, *_UNCHANGED, *_segments(NO_SEGMENTS), [], []))])
         return bool(answer == 1)
 
     async def commit(self, chunks: Sequence[tuple[ShardHold, Folded, int, Element]]) -> list[bool]:
         """Everything of each chunk with the position after it."""
         trims = [hold.published for hold, _, _, _ in chunks]
         commands = [self._commit(hold, folded, after, element) for hold, folded, after, element in chunks]
-        answers = [answer == 1 for answer in await self._link.run(commands)]
+        answers = [answer == 1 for answer in await self._link.run_durably(commands)]
         for (hold, folded, after, _), trim, accepted in zip(chunks, trims, answers, strict=True):
             if accepted:
                 hold.position = hold.done = after
                 hold.watermarks = folded.watermarks
                 hold.published -= trim
                 hold.indexed = keeps_order(hold, folded.parting)
+                if hold.figures is not None:
+                    hold.figures.stored()
         return answers
 
     async def trim(self, holds: Sequence[tuple[ShardHold, Element]]) -> list[bool]:
@@ -388,7 +467,7 @@ class RedisShardStore:
         write = (
             str(after), encode(folded.watermarks), hold.published, outbox, self._cap,
             profiles, timelines, counters, overflow, *_parting(prefix, folded.parting), *_idle(hold, folded),
-            *_index(folded.planes, hold), *_segments(folded.segments),
+            *_index(folded.planes, hold), *_segments(folded.segments), *_figures(hold.figures),
         )  # fmt: skip
         return self._script(hold, write)
 
@@ -432,13 +511,15 @@ _UNCHANGED: Final[Sequence[Any]] = ([], [], [], 0, [], [], [], 0)
 
 def _index(change: IndexChange, hold: ShardHold) -> Sequence[Any]:
     """What a commit writes of the index: names and state, codes by property, runs of ids, numbers that are taken and
-    freed, planes that expire, planes with who enters and who leaves, how many bits a new plane has."""
+    freed, planes that expire, planes with who enters and who leaves, how many bits a new plane has and how many bytes a
+    list."""
     if change is NO_CHANGE or hold.directory is None:
         return _UNCHANGED
     codes: dict[str, list[Any]] = {}
     for of, text, code in change.codes:
         codes.setdefault(of, []).extend((text, code))
     turned: list[Any] = []
+    bits = capacity(hold.directory.next)
     for plane, numbers in change.planes.items():
         on = [number for number, way in numbers.items() if way > 0]
         off = [] if len(on) == len(numbers) else [number for number, way in numbers.items() if way <= 0]
@@ -453,7 +534,7 @@ def _index(change: IndexChange, hold: ShardHold) -> Sequence[Any]:
     return (
         [item for pair in change.state.items() for item in pair], [item for pair in codes.items() for item in pair],
         _runs(change.ids), change.taken, list(change.freed), list(change.expired), turned,
-        capacity(hold.directory.next),
+        (bits, listed(bits) * NUMBER_BYTES),
     )  # fmt: skip
 
 
@@ -485,9 +566,23 @@ def _segments(change: SegmentChange) -> Sequence[Any]:
     return list(change.past), due, fields, [k.SEGMENT + name for name in change.gone]
 
 
+def _figures(figures: Figures | None) -> tuple[list[Any], list[str]]:
+    """What a commit writes of a shard's figures: fields with their values, fields that go."""
+    return ([], []) if figures is None else (_changed(figures), sorted(figures.dropped))
+
+
+def _changed(figures: Figures) -> list[Any]:
+    return [item for field, value in figures.changed.items() for item in (field, encode(value))]
+
+
+def fields_in(flat: Sequence[bytes]) -> dict[str, bytes]:
+    """A hash as the store answers it, by field."""
+    return {flat[n].decode(): flat[n + 1] for n in range(0, len(flat), 2)}
+
+
 def registry_in(flat: Sequence[bytes]) -> Registry:
     """The live segments of a shard, from its hash."""
-    fields = {flat[n].decode(): flat[n + 1] for n in range(0, len(flat), 2)}
+    fields = fields_in(flat)
     state = fields.pop(k.SEGMENTS_STATE, None)
     return Registry(_read_state(state) if state is not None else BEGINNING, map(_read_held, fields.values()))
 
@@ -508,7 +603,11 @@ def _runs(ids: Mapping[int, str]) -> list[Any]:
 
 def _take(at: str, token: str, position: int, *fields: str) -> list[Command]:
     """The token is written before anything is read: from here on no other hold writes."""
-    return [("HSET", at, "token", token), ("HSETNX", at, "pos", position), ("HMGET", at, "pos", *fields)]
+    return [
+        ("HSET", at, "token", token, "aborted", "0"),
+        ("HSETNX", at, "pos", position),
+        ("HMGET", at, "pos", *fields),
+    ]
 
 
 async def _positions(link: Link, ats: Sequence[str]) -> list[int | None]:
@@ -523,6 +622,10 @@ def _held(at: str) -> Command:
 def _is_held(hold: Hold, answer: Any) -> bool:
     token, pos = answer
     return bool(token == hold.token.encode() and pos == b"%d" % hold.position)
+
+
+def _all(puts: Iterable[Sequence[Taken] | None]) -> list[Taken]:
+    return [one for put in puts for one in put or ()]
 
 
 def _facts(raw: bytes | None) -> Facts:

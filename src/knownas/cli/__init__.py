@@ -12,7 +12,22 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 from knownas import __version__
-from knownas.cli import act, demo, explain, find, gateway, load, look, runs, segments, send, topics
+from knownas.cli import (
+    act,
+    demo,
+    doctor,
+    explain,
+    find,
+    gateway,
+    load,
+    look,
+    rebuild,
+    rejected,
+    runs,
+    segments,
+    send,
+    topics,
+)
 from knownas.cli.output import errors, plain, quiet_logs
 from knownas.errors import KnownasError, WorldFault, WrongInput
 from knownas.settings import LOCAL
@@ -27,7 +42,7 @@ app = App(
 )
 COMMANDS: tuple[Callable[..., Coroutine[Any, Any, int | None]], ...] = (
     runs.up, runs.worker, gateway.serve, demo.demo, send.send, look.profile, find.find, explain.explain, look.verify,
-    act.demerge, act.release, act.delete,
+    doctor.doctor, act.demerge, act.release, act.delete, rebuild.rebuild, rebuild.repair,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command)
@@ -38,6 +53,7 @@ _topics = App(name="topics", help="The topics of knownas in Kafka.", help_format
 _topics.command(topics.create)
 app.command(_topics)
 app.command(segments.app)
+app.command(rejected.app)
 
 
 def run(arguments: Sequence[str]) -> int:

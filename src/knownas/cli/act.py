@@ -15,10 +15,10 @@ from cyclopts import Parameter, validators
 
 from knownas.adapters.reader import Reader
 from knownas.cli.output import console, errors, plain, say_json
-from knownas.cli.telling import place_of
 from knownas.cli.who import Who, find, parse_who
 from knownas.errors import WrongInput
 from knownas.nouns import LedgerKind, Profile
+from knownas.operate.fate import place_of
 from knownas.operate.request import Answer, Settles, request
 from knownas.operate.world import World, open_world
 from knownas.profile.view import values

@@ -18,19 +18,19 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from knownas.adapters.kafka import KafkaOutlet
 from knownas.adapters.reader import Reader
 from knownas.cli.gateway import key_store, serving
+from knownas.cli.going_on import GUIDE, batches, keep_open, put_segment
 from knownas.cli.output import console, errors, say_json
 from knownas.cli.runs import local_services, make_topics
 from knownas.cli.waiting import stopping
 from knownas.demo.characters import ANN, DARA_EMAIL, STORE_TABLET
 from knownas.demo.shop import Sending, traffic
 from knownas.errors import KnownasError
-from knownas.nouns import LEDGER, REJECTED, murmur2
+from knownas.nouns import LEDGER, REJECTED
 from knownas.operate.settle import backlog, until_settled
 from knownas.operate.verify import Report, verify_store
 from knownas.operate.world import World, open_world
 from knownas.serve.keys import RIGHTS
 from knownas.settings import Settings
-from knownas.stages.ports import Message
 from knownas.topics import Layout
 from knownas.wiring import Worker
 
@@ -80,6 +80,8 @@ async def _play(settings: Settings, stop: asyncio.Event, events: int, seed: int,
         layout = await world.layout()
         async with _worker(world, layout), AsyncExitStack() as stack:
             url = await stack.enter_async_context(_gateway(world, layout)) if stay else None
+            if url is not None and not json:
+                console.print(f"the page: {url}/  (no key is asked for on this machine)", markup=False)
             reader = Reader(world.link(), world.keys, world.names, layout)
             started = time.monotonic()
             with _progress(json) as progress:
@@ -98,13 +100,14 @@ async def _play(settings: Settings, stop: asyncio.Event, events: int, seed: int,
                 _tell(*figures, kafka=settings.kafka)
             if url is not None:
                 await _tell_gateway(world, url, json)
-                console.print("everything stays up until Ctrl-C")
-                await stop.wait()
+                await put_segment(world)
+                console.print("the shop stays open, and everything up, until Ctrl-C")
+                await keep_open(world, layout, seed + 1, stop)
     return 0 if figures[1].equal else 1
 
 
 def _gateway(world: World, layout: Layout) -> AbstractAsyncContextManager[str]:
-    return serving(world, layout, is_open=False, any_port=True, say=lambda _: None)
+    return serving(world, layout, is_open=True, any_port=True, say=lambda _: None, guide=GUIDE)
 
 
 async def _tell_gateway(world: World, url: str, json: bool) -> None:
@@ -117,7 +120,8 @@ async def _tell_gateway(world: World, url: str, json: bool) -> None:
     if json:
         say_json({"url": url, "keys": keys})
         return
-    console.print("ask over HTTP:")
+    console.print(f"look at the page: {url}/")
+    console.print("ask over HTTP, from this machine without a key:")
     console.print(f"  {url}/docs says what there is")
     for right, key in keys.items():
         console.print(f"  {right:<5} key: {key}", markup=False)
@@ -151,24 +155,16 @@ async def _send_all(
     world: World, layout: Layout, reader: Reader, records: Iterable[Sending], stop: asyncio.Event, progress: Progress,
     task: TaskID,
 ) -> None:  # fmt: skip
-    outlet = KafkaOutlet(world.settings.kafka)
+    outlet = KafkaOutlet(world.kafka)
     iterator = iter(records)
     try:
         while not stop.is_set() and (some := list(islice(iterator, AT_ONCE))):
-            await outlet.send(_batches(some, layout))
+            await outlet.send(batches(some, layout))
             progress.update(task, advance=len(some))
             while await backlog(world.log, reader, layout) > MOST_IN_FLIGHT and not stop.is_set():
                 await asyncio.sleep(0.1)
     finally:
         await outlet.close()
-
-
-def _batches(records: Iterable[Sending], layout: Layout) -> dict[tuple[str, int], list[Message]]:
-    batches: dict[tuple[str, int], list[Message]] = {}
-    for topic, key, value, _ in records:
-        target = (layout.name(topic), murmur2(key) % layout.partitions)
-        batches.setdefault(target, []).append(Message(key, value))
-    return batches
 
 
 async def _figures(

@@ -12,12 +12,14 @@ from rich.progress import Progress as Bar
 from knownas.adapters.kafka_log import Progress
 from knownas.adapters.reader import Reader
 from knownas.cli.output import errors, say_json
-from knownas.cli.telling import Story, place_of, record_as_data, say_record, say_story, story_as_data
+from knownas.cli.telling import Story, record_as_data, say_record, say_story, story_as_data
 from knownas.cli.who import PROFILE_ID, Who, parse_time, parse_who
 from knownas.errors import WrongInput
 from knownas.identity.story import Called, arrived_by, met_by
 from knownas.nouns import LedgerRow, Position, Profile
 from knownas.operate.asking import Asking
+from knownas.operate.calling import called_by
+from knownas.operate.fate import place_of
 from knownas.operate.inquiry import inquire, parse_position
 from knownas.operate.world import World, open_world
 from knownas.settings import load
@@ -130,8 +132,7 @@ class _Answering:
         called: dict[str, str] = {}
         found = await self.reader.profile(profile_id) if profile_id else None
         if found is not None:
-            called |= {names.device(each): f"device {each}" for each in found.devices}
-            called |= {names.identity(each): f"{each.kind} {each.value}" for each in found.identities}
+            called |= called_by(names, found)
             called[found.id] = _name_of(found)
         return called if device is None else {**called, names.device(device): f"device {device}"}
 

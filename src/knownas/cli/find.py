@@ -15,7 +15,8 @@ from knownas.adapters.catalog import catalog as read_catalog
 from knownas.adapters.find_store import StoredShards
 from knownas.adapters.finder import Finder
 from knownas.adapters.reader import Reader
-from knownas.cli.output import console, errors, plain, say_json, when
+from knownas.cli.exporting import write_export
+from knownas.cli.output import console, plain, say_json, so_many, when
 from knownas.cli.who import PROFILE_ID, parse_who
 from knownas.cli.who import find as find_who
 from knownas.errors import WrongInput
@@ -26,7 +27,6 @@ from knownas.find.evaluate import why as why_
 from knownas.find.line import from_line
 from knownas.find.moment import Moment
 from knownas.find.reading import from_json
-from knownas.find.table import USUAL, Form, head, lines
 from knownas.find.told import reasoned
 from knownas.find.tree import Condition
 from knownas.find.writing import to_line
@@ -38,7 +38,6 @@ from knownas.profile.view import view
 from knownas.settings import Settings, load
 
 Lines = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=1_000))]
-_FORMS: Final[dict[str, Form]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _NAMED: Final = re.compile(r"([A-Za-z_]\w*):(.*\S.*)", re.DOTALL)
 
 
@@ -102,13 +101,13 @@ async def find(
         if explain:
             return _say_explained(await finder.explained(tree, moment), as_json=json)
         if export is not None:
-            return await _export(finder, tree, moment, export, fields, orphans=orphans)
+            return await write_export(finder, tree, moment, export, fields, orphans=orphans)
         page = None if count else Page(limit, sort, cursor, orphans)
         found = await finder.find(tree, moment, page)
     if json:
         say_json(numbers(found) if count else with_people(found, moment.now_ms))
     else:
-        _say(found, count=count)
+        say_found(found, count=count)
     return 0
 
 
@@ -157,7 +156,8 @@ async def _by_identity(text: str, settings: Settings, *, as_json: bool) -> int:
     return 0
 
 
-def _say(found: Found, *, count: bool) -> None:
+def say_found(found: Found, *, count: bool) -> None:
+    """An answer, for people: its numbers, and unless they are all that is asked for, the page."""
     if found.capped:
         people, orphans = found.at_most
         console.print(
@@ -167,7 +167,7 @@ def _say(found: Found, *, count: bool) -> None:
     else:
         orphans = found.orphans
         apart = f", and {orphans:,} {'orphan' if orphans == 1 else 'orphans'} apart" if orphans else ""
-        console.print(f"{found.people:,} {'person' if found.people == 1 else 'people'}{apart}")
+        console.print(f"{so_many(found.people)}{apart}")
     if found.since is not None:
         console.print(f"exact as far as days from {day(found.since)} on are concerned: what was before is not all kept")
     for name in found.unknown:
@@ -228,31 +228,6 @@ def _say_reason(reason: Reason, depth: int) -> None:
     console.print(f"{'  ' * depth}{'yes' if holds else 'no ':<4} {plain(to_line(reason.condition))}{saw_it}{exact}")
     for part in reason.parts:
         _say_reason(part, depth + 1)
-
-
-async def _export(
-    finder: Finder, tree: Condition, moment: Moment, path: Path, fields: str | None, *, orphans: bool
-) -> int:
-    form = _FORMS.get(path.suffix.lower())
-    if form is None:
-        raise WrongInput(f"{path}: give a name that ends in {', '.join(_FORMS)}")
-    named = [name.strip() for name in (fields or "").split(",") if name.strip()]
-    columns = named or (list(USUAL) if form == "csv" else [])
-    done = 0
-    try:
-        with path.open("xb") as out:
-            out.write(head(columns, form))
-            async for some in finder.everyone(tree, moment, orphans=orphans):
-                out.write(lines(some, columns, form, moment.now_ms))
-                done += len(some)
-                if errors.is_terminal:
-                    errors.print(f"{done:,} people", end="\r")
-    except FileExistsError:
-        raise WrongInput(f"{path} is there already") from None
-    except OSError as error:
-        raise WrongInput(f"{path} cannot be written: {error.strerror}") from None
-    console.print(f"{done:,} people in {path}")
-    return 0
 
 
 async def _catalog(settings: Settings, *, as_json: bool) -> int:

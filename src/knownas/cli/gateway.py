@@ -17,6 +17,7 @@ from knownas.errors import CannotStart, WrongInput
 from knownas.operate.world import World, open_world
 from knownas.serve.house import House
 from knownas.serve.keys import KeyRow, KeyStore, Right, check_chosen
+from knownas.serve.page.guide import Guide
 from knownas.serve.tokens import Claims, Tokens
 from knownas.settings import Settings, load
 from knownas.topics import Layout
@@ -65,14 +66,19 @@ def check_open(settings: Settings, is_open: bool) -> None:
 
 @asynccontextmanager
 async def serving(
-    world: World, layout: Layout, is_open: bool, any_port: bool = False, say: Callable[[str], None] = say_line
+    world: World,
+    layout: Layout,
+    is_open: bool,
+    any_port: bool = False,
+    say: Callable[[str], None] = say_line,
+    guide: Guide | None = None,
 ) -> AsyncIterator[str]:
     """A gateway in this process; says where it is. `any_port`: if its port is taken, another will do."""
-    settings, house = world.settings, House(world, layout, is_open)
+    settings, house = world.settings, House(world, layout, is_open, guide)
     async with _listening(house, settings, any_port) as port:
         host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
         url = f"http://{host}:{port}"
-        say(f"gateway ready, {url}/docs says what there is")
+        say(f"gateway ready, {url}/docs says what there is to call, {url} is the page")
         if not is_open and not await key_store(world).rows():
             say("nobody has a key yet: make one with `knownas keys create`")
         yield url

@@ -153,7 +153,7 @@ async def import_(
 async def _send(settings: Settings, work: _Import, done: int, seen: Callable[[int], None]) -> None:
     async with open_world(settings) as world:
         layout = await world.layout()
-        outlet = KafkaOutlet(settings.kafka)
+        outlet = KafkaOutlet(world.kafka)
         try:
             for some in gathered(work.records(done, seen)):
                 await until_sent(outlet, some, layout)

@@ -88,6 +88,8 @@ def say_report(report: Report) -> None:
     console.print(f"{report.records:,} records replayed, {report.profiles:,} profiles compared")
     if report.waiting:
         console.print(f"{report.waiting:,} records are not done yet: compare again when the workers have caught up")
+    for name in report.filling:
+        console.print(plain(f"segment {name} is still being filled: whoever is in it by now is compared"))
     for line in report.differences[:10]:
         console.print(f"differs: {plain(line)}")
     console.print("no difference" if report.equal else f"{len(report.differences):,} differences")

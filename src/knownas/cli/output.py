@@ -43,22 +43,31 @@ def plain(text: Any) -> str:
     return cleaned.replace("[", "\\[")
 
 
-def quiet_logs(as_json: bool = False) -> None:
-    """Our own lines go to standard error; the libraries' only from warnings on."""
+def so_many(people: int) -> str:
+    """A number of people."""
+    return f"{people:,} {'person' if people == 1 else 'people'}"
+
+
+def quiet_logs(as_json: bool = False, level: str = "info") -> None:
+    """Our own lines go to standard error, the libraries' only where something fails; as JSON each line is an object."""
     # Traces without the values of variables: these are records of people, and keys.
     on_terminal = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     renderers: list[Any] = [on_terminal]
     if as_json:
         renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    stamps: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *renderers,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        processors=[*stamps, *renderers],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    of_libraries = logging.StreamHandler(sys.stderr)
+    of_libraries.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *stamps],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+        )
+    )
+    logging.basicConfig(level=logging.ERROR, handlers=[of_libraries])
     for name in ("aiokafka", "faust", "mode", "knownas"):
         logging.getLogger(name).setLevel(logging.CRITICAL if name == "aiokafka" else logging.ERROR)

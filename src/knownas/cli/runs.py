@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from knownas.adapters.faust_app import Only
+from knownas.adapters.redis_address import without_login
 from knownas.cli.gateway import check_open, serving
-from knownas.cli.output import console, errors, quiet_logs, say_line
+from knownas.cli.output import console, errors, plain, quiet_logs, say_line
 from knownas.cli.waiting import Port, layout_when_there, stopping
-from knownas.errors import CannotStart
+from knownas.errors import CannotStart, NotDrained
 from knownas.operate.layout import create_topics
 from knownas.operate.world import open_world
 from knownas.settings import LOCAL, Settings, load
@@ -23,20 +25,31 @@ STATE_DIR = Path(LOCAL).parent
 LOCAL_PARTITIONS = 8
 
 
-async def worker(health_port: Port = None) -> None:
+async def worker(only: Only | None = None, health_port: Port = None) -> None:
     """Run one worker against KNOWNAS_KAFKA and KNOWNAS_REDIS until it is told to stop (Ctrl-C, SIGTERM).
 
     Start as many as you like: Kafka deals the partitions among them, any may be killed at any time.
 
+    Told to stop it finishes what it holds, says how far it came, and leaves, within KNOWNAS_DRAIN_SECONDS.
+
     Parameters
     ----------
+    only
+        The one stage to work for: resolve (whose is each record) or materialize (fold it into the profile), so that
+        each scales by itself; by default both.
     health_port
-        Where /health and /metrics are served on 127.0.0.1; by default a free port, which is printed.
+        Where /health and /metrics are served, on KNOWNAS_HEALTH_HOST (127.0.0.1); by default a free port, which is
+        printed.
     """
     settings = load(health_port=health_port)
-    quiet_logs(as_json=settings.log_json)
+    quiet_logs(settings.log_json, settings.log_level)
     async with stopping() as stop:
-        await run_worker(settings, stop)
+        try:
+            await run_worker(settings, stop, only)
+        except NotDrained as late:
+            # What hangs now would hang the interpreter's end as well.
+            errors.print(f"knownas: {plain(late)}")
+            os._exit(1)
 
 
 async def up(
@@ -76,12 +89,12 @@ async def up(
                         await Worker(world, layout).run(stop, _say_ready)
 
 
-async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+async def run_worker(settings: Settings, stop: asyncio.Event, only: Only | None = None) -> None:
     """Run a worker until `stop` is set, saying where its health page is."""
     async with open_world(settings) as world:
         layout = await layout_when_there(world, stop)
         if layout is not None:
-            await Worker(world, layout).run(stop, _say_ready)
+            await Worker(world, layout, only=only).run(stop, _say_ready)
 
 
 def _say_ready(port: int) -> None:
@@ -125,9 +138,7 @@ def local_services(
 
 def hidden(settings: Settings) -> str:
     """The store's address without its password."""
-    url = settings.redis.get_secret_value()
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    return without_login(settings.redis.get_secret_value())
 
 
 def _has_secret() -> bool:

@@ -22,7 +22,7 @@ from knownas.records.destination import destination
 from knownas.records.identities import IdentityRules
 from knownas.records.intake import Flaw, Intake, take_in
 from knownas.settings import load
-from knownas.stages.ports import Message
+from knownas.stages.ports import Batches, Message
 from knownas.topics import Layout
 
 AT_ONCE = 5_000
@@ -67,7 +67,7 @@ async def send(
         else:
             async with open_world(settings) as world:
                 layout = await world.layout()
-                outlet = KafkaOutlet(settings.kafka)
+                outlet = KafkaOutlet(world.kafka)
                 try:
                     for some in gathered(_records(files, rules, tally, problems)):
                         await until_sent(outlet, some, layout)
@@ -87,6 +87,11 @@ async def until_sent(outlet: KafkaOutlet, records: list[Intake], layout: Layout)
         topic, key = where
         target = (layout.name(topic), murmur2(key) % layout.partitions)
         batches.setdefault(target, []).append(Message(key, intake.raw))
+    await until_acknowledged(outlet, batches)
+
+
+async def until_acknowledged(outlet: KafkaOutlet, batches: Batches) -> None:
+    """Send messages, with a few attempts; returns when all are acknowledged."""
     for attempt in range(5):
         try:
             return await outlet.send(batches)

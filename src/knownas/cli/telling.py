@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from knownas.cli.output import console, plain, when
 from knownas.cli.who import Who
 from knownas.identity.story import Called, Standing, gathered, standing, stands, told
 from knownas.nouns import LedgerRow, Position
 from knownas.operate.asking import rows_as_data, standing_as_data
+from knownas.operate.fate import fate, place_of
 from knownas.operate.inquiry import Inquiry
-from knownas.records.reasons import REJECTIONS
 from knownas.topics import Layout
 
 LATE_SECONDS = 60
@@ -66,7 +66,7 @@ def say_record(found: Inquiry, layout: Layout, called: Called) -> None:
     console.print(f"[bold]{place_of(found.position, layout)}[/]: {plain(what + on + time)}")
     if not found.held:
         console.print("  Kafka does not hold the record itself any more")
-    console.print(f"  {plain(_fate(found, layout))}{_aside(found.profile, called)}")
+    console.print(f"  {plain(fate(found, layout))}{_aside(found.profile, called)}")
     if found.speaker is not None:
         stood = standing("device", "", [found.speaker])
         since = f"since {when(found.speaker.ts)}, decided by {place_of(found.speaker.position, layout)}"
@@ -74,32 +74,6 @@ def say_record(found: Inquiry, layout: Layout, called: Called) -> None:
     if found.rows:
         console.print("decided with it:")
         _say_rows(found.rows, layout, called)
-
-
-_WHY: Final = {
-    "demerged": "demerged",
-    "deleted": "deleted",
-    "released": "to lose this identity",
-    "idle": "idle too long",
-}
-
-
-def _fate(found: Inquiry, layout: Layout) -> str:
-    if found.state == "counted":
-        return f"it was counted for {found.profile}"
-    if found.state == "rejected":
-        sentence = REJECTIONS.get(found.reason or "", "")
-        detail = f" ({found.detail})" if found.detail else ""
-        return f"it was rejected, and counts for nobody: {found.reason}. {sentence}{detail}"
-    if found.state == "control":
-        done = "" if found.rows else "; there was nothing to set free any more"
-        return f"knownas wrote it itself, because {found.profile} was {_WHY.get(found.reason or '', 'left')}{done}"
-    if found.state == "sent_home":
-        there = f"; it is {place_of(found.home, layout)} there" if found.home is not None else ""
-        return f"its device belongs in another partition: it was sent there and decided there{there}"
-    if found.state == "waiting":
-        return "no worker has decided it yet"
-    return "nothing is known of it any more, or it is a copy of a record that was counted before"
 
 
 def _aside(profile: str | None, called: Called) -> str:
@@ -131,9 +105,3 @@ def _moment(story: Story, layout: Layout) -> str:
     if story.event is not None:
         return f"when {place_of(story.event, layout)} was decided: "
     return f"as of {when(story.at_ms // 1000)}: " if story.at_ms is not None else ""
-
-
-def place_of(position: Position, layout: Layout) -> str:
-    """A position as people write it."""
-    topic, partition, offset = position
-    return f"{layout.name(topic)}/{partition}/{offset}"

@@ -8,13 +8,13 @@ longest visit is over by then. So the stream ends near `now`, and nothing in it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import islice
 from math import pi, sin
 from typing import Final
 
-from knownas.demo.characters import OPENING, SELDOM_SEEN
+from knownas.demo.characters import OPENING, SELDOM_SEEN, Scene
 from knownas.demo.dice import Dice
 from knownas.demo.mishaps import FLAWS, MISPLACED, NAMELESS, stumble
 from knownas.demo.pen import Pen, Sending
@@ -30,7 +30,7 @@ from knownas.demo.visits import (
 )
 from knownas.demo.world import PLACES, TABLET
 
-__all__ = ["Sending", "traffic"]
+__all__ = ["Sending", "going_on", "traffic"]
 
 DAY: Final = 24 * 3600
 SPAN_SECONDS: Final = 30 * DAY
@@ -52,31 +52,41 @@ def traffic(seed: int, events: int, now: int, *, requests: bool = True) -> Itera
     Without `requests` nobody asks for what few ask for: there are no deletions, test marks, opt-outs of one address
     and ids of records.
     """
-    return islice(_Shop(seed, events, now, requests).open(), events)
+    return islice((sending for _, sending in _Shop(seed, events, now, requests).open()), events)
+
+
+def going_on(seed: int, now: int, a_second: int) -> Iterator[tuple[int, Sending]]:
+    """What happens from now on, without end and without scenes: records with the second in which each is due, about
+    so many a second after some minutes."""
+    return _Shop(seed, 1, now, requests=False, scenes=()).open(lambda planned: now + planned // a_second)
 
 
 class _Shop:
     """The people, the store's tablets and the opening scenes still to be played."""
 
-    def __init__(self, seed: int, events: int, now: int, requests: bool) -> None:
+    def __init__(self, seed: int, events: int, now: int, requests: bool, scenes: Sequence[Scene] | None = None) -> None:
         self._events = max(events, 1)
         self._span = min(SPAN_SECONDS, self._events * SECONDS_PER_RECORD)
         self._end = now - LONGEST_VISIT_SECONDS
         self._dice = Dice(seed)
         self._people = People(self._dice)
         self._tablets = [self._tablet() for _ in range(min(TABLETS, 1 + events // EVENTS_PER_TABLET))]
-        self._scenes = list(reversed([*OPENING, *(SELDOM_SEEN if requests else ())]))
+        played = [*OPENING, *(SELDOM_SEEN if requests else ())] if scenes is None else scenes
+        self._scenes = list(reversed(played))
         self._visits = [*_VISITS, *(REQUESTS if requests else ())]
         self._next_scene_from = 0
 
-    def open(self) -> Iterator[Sending]:
-        """All records there will ever be, in the order of their time."""
+    def open(self, time_of: Callable[[int], int] | None = None) -> Iterator[tuple[int, Sending]]:
+        """All records there will ever be, in the order of their time, which goes first; `time_of` says when the visit
+        begins that follows so many records."""
+        begins = time_of or self._time_of
         waiting: list[tuple[int, int, Sending]] = []
         planned = 0
         while True:
-            begin = self._time_of(planned)
+            begin = begins(planned)
             while waiting and waiting[0][0] < begin:
-                yield heappop(waiting)[2]
+                ts, _, sending = heappop(waiting)
+                yield ts, sending
             pen = Pen(self._dice, begin)
             self._next_visit(pen)
             assert pen.ts - begin <= LONGEST_VISIT_SECONDS, f"a visit of {pen.ts - begin} seconds"

@@ -38,7 +38,7 @@ class Kafka(Server):
         installation = install_kafka(self._cache_dir, self._progress)
         self._format(installation)
         template = string.Template(_packaged("kafka.properties"))
-        port, controller_port = self._ports
+        port, controller_port = self._ports[:2]
         text = template.substitute(port=port, controller_port=controller_port)
         (self.home / "kafka.properties").write_text(text)
         (self.home / "log4j2.properties").write_text(_packaged("log4j2.properties"))

@@ -5,18 +5,16 @@ A plane is a set of people, one bit a number. An expression is an integer: the p
 common. So `or` and `without` need no node of their own, a complement costs nothing until somebody wants to see it, and
 the same set said twice is one node, worked out once.
 
-A program is a list of steps for registers: AND, OR and XOR, of at most `WIDE` operands (beyond 16 keys `BITOP` leaves
-its fast path: 30 planes take eleven times as long as 16), and TWICE, who is in two planes or more of any number.
+A program is a list of steps for registers: AND and OR of any number, XOR of two, and TWICE, who is in two planes or
+more of any number.
 Registers are few, since one is free again after its last use: a register that is made anew costs the store more than
 one that is written over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, NamedTuple
-
-WIDE: Final = 16
 
 EVERYONE: Final = 0
 NOBODY: Final = ~EVERYONE
@@ -47,9 +45,12 @@ class Program(NamedTuple):
 
 
 class Algebra:
-    """Makes expressions; the same set is the same integer."""
+    """Makes expressions; the same set is the same integer. A plane that `lacks` says is empty is nobody."""
 
-    def __init__(self) -> None:
+    def __init__(self, lacks: Callable[[str], bool] | None = None) -> None:
+        self._lacks = lacks
+        self.absent: dict[str, None] = {}
+        """The planes that were taken for empty."""
         self._planes: dict[int, str] = {EVERYONE: ALL_PLANE}
         self._places: dict[str | tuple[Set | str, ...], int] = {ALL_PLANE: EVERYONE}
         self._common: dict[int, tuple[Set, ...]] = {}
@@ -59,9 +60,17 @@ class Algebra:
         """The people in a plane."""
         place = self._places.get(name)
         if place is None:
+            if name in self.absent or self._is_absent(name):
+                return NOBODY
             place = self._places[name] = len(self._places)
             self._planes[place] = name
         return place
+
+    def _is_absent(self, name: str) -> bool:
+        if self._lacks is None or not self._lacks(name):
+            return False
+        self.absent[name] = None
+        return True
 
     def every(self, sets: Iterable[Set]) -> Set:
         """Whoever is in every one of these."""
@@ -98,8 +107,11 @@ class Algebra:
 
     def twice(self, planes: Sequence[str]) -> Set:
         """Whoever is in two of these planes or more."""
+        planes = [plane for plane in planes if plane not in self.absent and not self._is_absent(plane)]
         if len(planes) < 2:
             return NOBODY
+        if len(planes) == 2:
+            return self.both(*map(self.plane, planes))
         key = ("twice", *planes)
         place = self._places.get(key)
         if place is None:
@@ -170,11 +182,7 @@ class _Writing:
         return (self._without(held, self._joined("OR", outside)) if outside else held), False
 
     def _joined(self, operation: Operation, operands: Sequence[Operand]) -> Operand:
-        held, left = operands[0], list(operands[1:])
-        while left:
-            held = self._step(operation, (held, *left[: WIDE - 1]))
-            del left[: WIDE - 1]
-        return held
+        return self._step(operation, tuple(operands)) if len(operands) > 1 else operands[0]
 
     def _without(self, these: Operand, those: Operand) -> Operand:
         return self._step("XOR", (these, self._step("AND", (these, those))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from knownas.find.algebra import Program
@@ -68,6 +68,10 @@ class Shards(Protocol):
 
     async def views(self, wanted: Wanted, *, fresh: bool) -> Sequence[View]:
         """A view of every shard that knows what is wanted: as of now, or as of an earlier question."""
+        ...
+
+    async def look(self, named: Mapping[int, Iterable[str]]) -> bool:
+        """See which planes of shards have anybody in them, for the views; whether there was anything to be seen."""
         ...
 
     async def ask(self, asks: Sequence[Ask]) -> list[Told | None]:

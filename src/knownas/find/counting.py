@@ -91,12 +91,22 @@ class Counting:
 
     def _ahead(self, event: int, start: int) -> Set:
         """Whoever did it ever and was seen so late that days from `start` on may be lost, or are not looked at."""
+        if self._all_are_seen_before(start):
+            return NOBODY
         late = self._last.at_least(self._a, self._late(start)).maybe
         return self._a.both(self._a.plane(planes.ever(event)), late)
 
+    def _all_are_seen_before(self, start: int) -> bool:
+        """Whether nobody is ahead: the shard knows the latest day on which anybody was seen."""
+        latest = self._view.latest
+        return latest is not None and latest < self._last_of_late(start)
+
+    def _last_of_late(self, start: int) -> int:
+        return min(self._moment.today + AHEAD + 1, start + KEPT_DAYS)
+
     def _late(self, start: int) -> int:
         """Whoever was seen then or later is ahead: of the days that would do, the one with the fewest bits."""
-        last = min(self._moment.today + AHEAD + 1, start + KEPT_DAYS)
+        last = self._last_of_late(start)
         return max(range(min(self._moment.today + 2, last), last + 1), key=lambda day: day & -day)
 
     def _ever(self, event: int, times: int) -> Bounds:
@@ -110,6 +120,8 @@ class Counting:
     def _days(self, start: int | None, end: int | None) -> range:
         first = self._view.oldest if start is None else max(start, self._view.oldest)
         last = max(self._late(first) - 1, self._moment.today + 1)
+        if self._view.latest is not None:
+            last = self._view.latest if self._all_are_seen_before(first) else min(last, self._view.latest)
         return range(first, (last if end is None else min(end, last)) + 1)
 
     def _kept(self, event: int, start: int | None, end: int | None) -> Set:

@@ -23,7 +23,7 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 from knownas.find import history
-from knownas.find.moment import Moment, Span
+from knownas.find.moment import Moment
 from knownas.find.tree import Condition, Did, Edge, Field, Near, PropertyTest, Test
 from knownas.find.values import passes_one_of
 from knownas.nouns import Count, Timestamp
@@ -68,6 +68,7 @@ class OfEvent:
         self.all: list[Leaf] = []
         self._once: dict[int, list[Leaf]] = {}
         self._bounded: dict[int, dict[int, list[Leaf]]] = {}
+        self._windows: list[int] = []
         self._always: list[Leaf] = []
         self.reading: list[Leaf] = []
         """Those that hinge on what single events say."""
@@ -88,6 +89,7 @@ class OfEvent:
                 return
             for bound in _bounds(leaf.condition.count):
                 self._bounded.setdefault(days, {}).setdefault(bound, []).append(leaf)
+            self._windows = sorted(self._bounded.keys() - {EVER})
 
     def turned(
         self, was: Counted | None, now: Count, day: int, data: Callable[[], Any], moment: Moment
@@ -101,9 +103,11 @@ class OfEvent:
         for days, leaves in self._once.items():
             if days != EVER and last < moment.today - days + 1:
                 found += leaves
-        for days, by_count in self._bounded.items():
-            span = Span(None, None) if days == EVER else Span(moment.today - days + 1, None)
-            found += by_count.get(history.counted(now, span, moment).least, ())
+        if self._bounded:
+            for days, times in history.counted_since(now, self._windows, moment):
+                found += self._bounded[days].get(times, ())
+            if EVER in self._bounded:
+                found += self._bounded[EVER].get(now.count, ())
         if self.reading:
             said = data()
             found += [leaf for leaf in self.reading if _passes(leaf.condition, said, moment.today)]

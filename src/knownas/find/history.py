@@ -9,7 +9,7 @@ events the first day from which on the timeline has as many as the counts by day
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -54,6 +54,18 @@ def counted(count: Count | None, span: Span, moment: Moment) -> Known:
         # All that happened before the days kept lies in the span: take away what came after it.
         return Known(count.count - sum(days[i + 1] for i in range(0, len(days), 2) if days[i] > end), None)
     return Known(kept + (start == first), oldest)
+
+
+def counted_since(count: Count, windows: Sequence[int], moment: Moment) -> Iterator[tuple[int, int]]:
+    """How often at least (`counted`) in the last days of each window, the shortest first, in one walk."""
+    days, first, total = count.days, moment.day(count.first), 0
+    place = len(days) - 2
+    for window in windows:
+        start = moment.today - window + 1
+        while place >= 0 and days[place] >= start:
+            total += days[place + 1]
+            place -= 2
+        yield window, count.count if start <= first else total
 
 
 def oldest_kept(count: Count, moment: Moment) -> int:

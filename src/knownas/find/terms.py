@@ -40,14 +40,16 @@ class Directory:
     """What a shard calls its people, events, properties and values in its index.
 
     Invariants: the numbers below `next` are those of living profiles and those in `free`, each once; codes and names
-    are numbered without gaps. `oldest` is the oldest day that has planes, None before the first record. The index is
-    `complete` where every living profile has a number: an earlier version's have none.
+    are numbered without gaps. `oldest` is the oldest day that has planes, None before the first record; nobody was seen
+    on a day after `latest`, None where that is not known. The index is `complete` where every living profile has a
+    number: an earlier version's have none.
     """
 
     def __init__(self) -> None:
         self.next = 0
         self.free: list[int] = []
         self.oldest: int | None = None
+        self.latest: int | None = None
         self.complete = False
         self.events: dict[str, int] = {}
         self.properties: dict[str, int] = {}
@@ -91,6 +93,8 @@ class Directory:
         state = {"next": self.next, "complete": int(self.complete)}
         if self.oldest is not None:
             state["oldest"] = self.oldest
+        if self.latest is not None:
+            state["latest"] = self.latest
         state |= {f"e:{name}": number for name, number in self.events.items()}
         return state | {f"p:{name}": number for name, number in self.properties.items()}
 
@@ -100,7 +104,7 @@ class Directory:
         found = cls()
         found.told, found.free = dict(state), free
         found.next, found.complete = state.get("next", 0), bool(state.get("complete"))
-        found.oldest = state.get("oldest")
+        found.oldest, found.latest = state.get("oldest"), state.get("latest") if state else 0
         for name, number in sorted(state.items(), key=lambda one: one[1]):
             kind, _, rest = name.partition(":")
             if kind in "ep" and name != kind:
@@ -210,8 +214,8 @@ def of_field(directory: Directory, field: str, value: str | None) -> Term:
 
 
 def of_property(directory: Directory, name: str, value: Any) -> list[Term]:
-    """A property's value."""
-    if value is None:
+    """A property's value. A list without items is none, as it is to who asks whether there is one."""
+    if value is None or value == []:
         return []
     number = directory.property(name)
     if number is None:

@@ -5,7 +5,7 @@ Bit n of an integer is the person of number n.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import and_, or_, xor
 from typing import Any, Final
@@ -22,9 +22,9 @@ class DirectoryView:
     """A view of a directory that is at hand."""
 
     def __init__(self, directory: Directory, held: Mapping[str, int]) -> None:
-        self._directory = directory
+        self._directory, self._held = directory, held
         self.has_zones = bool(held.get(planes.ZONE))
-        self.oldest = directory.oldest or 0
+        self.oldest, self.latest = directory.oldest or 0, directory.latest
         self.knows_all_events = len(directory.events) < planes.EVENTS
         self.knows_all_properties = len(directory.properties) < planes.PROPERTIES
 
@@ -48,11 +48,16 @@ class DirectoryView:
         """All codes."""
         return self._directory.codes.get(of, {})
 
-    def rests_on(self, wanted: Wanted) -> tuple[Any, ...]:
-        """How much there is: names and codes only come to it."""
+    def lacks(self, plane: str) -> bool:
+        """Whether nobody is in a plane."""
+        return not self._held.get(plane)
+
+    def rests_on(self, wanted: Wanted, absent: Sequence[str]) -> tuple[Any, ...]:
+        """How much there is: names and codes only come to it. Of the planes, whether these are empty."""
         del wanted
         known = self._directory
-        return len(known.events), len(known.properties), known.coded, self.oldest, self.has_zones
+        there = (len(known.events), len(known.properties), known.coded, self.oldest, self.latest, self.has_zones)
+        return *there, tuple([plane for plane in absent if self.lacks(plane)])
 
 
 def run(program: Program, held: Mapping[str, int]) -> list[int]:

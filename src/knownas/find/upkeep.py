@@ -33,7 +33,7 @@ class IndexChange(NamedTuple):
     `planes` say of each who enters (more than 0) and who leaves, by number; numbers from `unused` on were nobody's.
     `ids` say whom a number is (empty: nobody) from now on; `taken` is how many numbers were taken from the end of the
     free ones and `freed` which then come to it; `expired` are planes that nobody will ask for; `state` is what is new
-    of `next`, `oldest` and `complete`, and the numbers of events (`e:<name>`) and properties (`p:<name>`).
+    of `next`, `oldest`, `latest` and `complete`, and the numbers of events (`e:<name>`) and properties (`p:<name>`).
     """
 
     planes: Mapping[str, Mapping[int, int]]
@@ -68,6 +68,7 @@ class Upkeep:
     def enter(self, profile: Profile) -> None:
         """A profile begins: it gets its number, and what it begins with."""
         directory = self._directory
+        self._seen_on(self._day(profile.last_seen))
         if directory.free:
             number = directory.free.pop()
             self._untouched = min(self._untouched, len(directory.free))
@@ -148,9 +149,16 @@ class Upkeep:
 
     def seen(self, profile: Profile, slice_: str, was: Timestamp, now: Timestamp) -> None:
         """The first or the last record is another."""
-        earlier, later = terms.seen(slice_, self._day(was)), terms.seen(slice_, self._day(now))
+        day = self._day(now)
+        earlier, later = terms.seen(slice_, self._day(was)), terms.seen(slice_, day)
         if earlier is not later:
+            self._seen_on(day)
             self.move(earlier, later, profile.number)
+
+    def _seen_on(self, day: int) -> None:
+        directory = self._directory
+        if directory.latest is not None and day > directory.latest:
+            directory.latest = day
 
     def counted(self, profile: Profile, name: str, total: int, day: int, today: int, days: Sequence[int]) -> None:
         """An event was counted: it was the `total`th ever, and on its day (if that is kept) the `today`th."""

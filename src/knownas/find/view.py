@@ -6,7 +6,7 @@ right; what it lacks may have come since. Whoever runs a plan makes sure at that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple, Protocol
 
@@ -23,6 +23,11 @@ class View(Protocol):
     @property
     def oldest(self) -> int:
         """The oldest day that has planes."""
+        ...
+
+    @property
+    def latest(self) -> int | None:
+        """The day after which nobody was seen; None: it is not known."""
         ...
 
     @property
@@ -60,8 +65,12 @@ class View(Protocol):
         """All codes."""
         ...
 
-    def rests_on(self, wanted: Wanted) -> tuple[Any, ...]:
-        """What must be as it is now for a plan made now to be right."""
+    def lacks(self, plane: str) -> bool:
+        """Whether nobody is in a plane for all that is known; where that is not known somebody may be."""
+        ...
+
+    def rests_on(self, wanted: Wanted, absent: Sequence[str]) -> tuple[Any, ...]:
+        """What must be as it is now for a plan made now to be right; these planes it took for empty."""
         ...
 
 

@@ -1,14 +1,19 @@
-"""A worker's health page: `/health` says live and ready with reasons, `/metrics` what was counted."""
+"""A worker's pages: `/health` says live and ready with reasons, `/metrics` what was counted.
+
+`/health/live` fails only by not answering: a worker that waits for Kafka or the store is well, and killing it would
+help nobody. `/health/ready` is 503 while it waits, and while it leaves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from knownas.operate.metrics import Metrics
+from knownas.errors import CannotStart
 
 
 class Patient(Protocol):
@@ -22,35 +27,49 @@ class Patient(Protocol):
 class Health:
     """What a worker says of itself."""
 
-    def __init__(self, metrics: Metrics, patients: Sequence[Patient]) -> None:
-        self._metrics, self._patients = metrics, patients
+    def __init__(self, page: Callable[[], bytes], patients: Sequence[Patient]) -> None:
+        self._page, self._patients = page, patients
         self.partitions: list[str] | None = None
+        self.leaving = False
 
     def status(self) -> dict[str, Any]:
         """Live, ready, and what is being waited for."""
         waiting = sorted({patient.trouble for patient in self._patients if patient.trouble})
-        if self.partitions is None:
+        if self.leaving:
+            waiting.append("told to stop: finishes what it holds")
+        elif self.partitions is None:
             waiting.append("no partitions assigned yet")
         return {"live": True, "ready": not waiting, "reasons": waiting, "partitions": self.partitions or []}
 
     @asynccontextmanager
-    async def served(self, port: int) -> AsyncIterator[int]:
-        """Serve the page on 127.0.0.1; gives the port."""
+    async def served(self, host: str, port: int) -> AsyncIterator[int]:
+        """Serve the pages; gives the port."""
         app = web.Application()
-        app.router.add_get("/health", self._health)
-        app.router.add_get("/metrics", self._page)
+        app.router.add_get("/health", self._ready)
+        app.router.add_get("/health/ready", self._ready)
+        app.router.add_get("/health/live", self._live)
+        app.router.add_get("/metrics", self._metrics)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, "127.0.0.1", port)
-            await site.start()
+            site = web.TCPSite(runner, host, port)
+            try:
+                await site.start()
+            except OSError as error:
+                raise CannotStart(
+                    f"cannot listen on {host}:{port}: {error.strerror}. Choose another with KNOWNAS_HEALTH_PORT or "
+                    "KNOWNAS_HEALTH_HOST"
+                ) from error
             yield runner.addresses[0][1]
         finally:
             await runner.cleanup()
 
-    async def _health(self, _: web.Request) -> web.Response:
+    async def _ready(self, _: web.Request) -> web.Response:
         status = self.status()
         return web.json_response(status, status=200 if status["ready"] else 503)
 
-    async def _page(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.page(), content_type="text/plain")
+    async def _live(self, _: web.Request) -> web.Response:
+        return web.json_response({"live": True})
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._page(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

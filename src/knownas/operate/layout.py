@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final
 
@@ -12,17 +13,21 @@ from knownas.adapters.kafka_log import KafkaLog
 from knownas.adapters.keys import Keys
 from knownas.adapters.redis import Link
 from knownas.errors import CannotStart
-from knownas.nouns import CHANGED, EVENTS, FORMAT, LEDGER, REJECTED, RESOLVED, UPDATES, Names
+from knownas.nouns import CHANGED, EVENTS, FORMAT, LEDGER, REJECTED, RESOLVED, SNAPSHOTS, UPDATES, Names
 from knownas.settings import Settings
 from knownas.topics import Layout
 
 OF_SOURCES: Final = (EVENTS, UPDATES, LEDGER, REJECTED)
-OF_SHARDS: Final = (RESOLVED, CHANGED)
+OF_SHARDS: Final = (RESOLVED, CHANGED, SNAPSHOTS)
 
 _REMEMBERED: Final = (
     ("kinds", "IDENTITY_KINDS"), ("region", "PHONE_REGION"), ("days", "DAY_TIMEZONE"), ("group", "GROUP"),
 )  # fmt: skip
 """Settings on which stored state depends, by the names under which the store remembers them."""
+
+
+UNFINISHED: Final = "rebuilding"
+"""What a store remembers from the beginning of a rebuild to its end."""
 
 
 def topics() -> dict[str, Any]:
@@ -44,18 +49,24 @@ async def create_topics(log: KafkaLog, layout: Layout, replication: int) -> list
 async def check_topics(log: KafkaLog, prefix: str) -> Layout:
     """The layout that Kafka's topics have; `CannotStart` where one is missing or does not fit the others."""
     counts = await log.partition_counts([prefix + short for short in topics()])
+    if problems := topic_problems(counts, prefix):
+        raise CannotStart("\n".join(problems))
+    return Layout(prefix, counts[prefix + EVENTS], counts[prefix + RESOLVED])
+
+
+def topic_problems(counts: Mapping[str, int], prefix: str) -> list[str]:
+    """What is wrong with the topics that there are, given how many partitions each has; a line a problem."""
     missing = [prefix + short for short in topics() if prefix + short not in counts]
-    if missing:
-        raise CannotStart(f"Kafka has no topic {', '.join(missing)}: run `knownas topics create`")
-    layout = Layout(prefix, counts[prefix + EVENTS], counts[prefix + RESOLVED])
-    for group, wanted in ((OF_SOURCES, layout.partitions), (OF_SHARDS, layout.shards)):
-        for short in group:
-            if counts[prefix + short] != wanted:
-                raise CannotStart(
-                    f"topic {prefix + short} has {counts[prefix + short]} partitions and {prefix + group[0]} {wanted}; "
-                    "they must be the same. Delete the empty one and run `knownas topics create`"
-                )
-    return layout
+    problems = [f"Kafka has no topic {', '.join(missing)}: run `knownas topics create`"] if missing else []
+    for group in (OF_SOURCES, OF_SHARDS):
+        there = [short for short in group if prefix + short in counts]
+        problems += [
+            f"topic {prefix + short} has {counts[prefix + short]} partitions and {prefix + there[0]} "
+            f"{counts[prefix + there[0]]}; they must be the same. Delete the empty one and run `knownas topics create`"
+            for short in there
+            if counts[prefix + short] != counts[prefix + there[0]]
+        ]
+    return problems
 
 
 class StoredLayout:
@@ -76,9 +87,20 @@ class StoredLayout:
 
 async def check_layout(log: KafkaLog, store: StoredLayout, names: Names, settings: Settings) -> Layout:
     """Check that topics, store, secret and identity kinds fit, and remember them at the first start."""
-    prefix = settings.topic_prefix
-    layout = await check_topics(log, prefix)
-    now = {
+    layout = await check_topics(log, settings.topic_prefix)
+    now = layout_now(layout, names, settings)
+    stored = await store.layout()
+    if not stored:
+        await store.remember(now)
+        stored = await store.layout()
+    if problems := layout_problems(stored, now, settings.topic_prefix):
+        raise CannotStart("\n".join(problems))
+    return layout
+
+
+def layout_now(layout: Layout, names: Names, settings: Settings) -> dict[str, str]:
+    """What a store would remember of this deployment."""
+    return {
         "format": str(FORMAT),
         "partitions": str(layout.partitions),
         "shards": str(layout.shards),
@@ -88,32 +110,35 @@ async def check_layout(log: KafkaLog, store: StoredLayout, names: Names, setting
         "days": settings.day_timezone,
         "group": settings.group,
     }
-    stored = await store.layout()
-    if not stored:
-        await store.remember(now)
-        stored = await store.layout()
+
+
+def layout_problems(stored: Mapping[str, str], now: Mapping[str, str], prefix: str) -> list[str]:
+    """How a deployment does not fit what the store was made with; a line a problem."""
+    problems = []
+    if UNFINISHED in stored:
+        problems.append("the store is half rebuilt: run `knownas rebuild --replace`, and let it come to its end")
     if int(stored["format"]) > FORMAT:
-        raise CannotStart(
+        problems.append(
             f"the store was written by a newer knownas (format {stored['format']}, this one reads {FORMAT}): "
             "start that version"
         )
     if stored["secret"] != now["secret"]:
-        raise CannotStart(
+        problems.append(
             "the secret is not the one the store was made with, so nobody would be recognized: set KNOWNAS_SECRET (or "
             "KNOWNAS_SECRET_FILE) to the one used before"
         )
-    for what, name in _REMEMBERED:
-        # A store that an earlier version made says nothing of these.
-        if stored.get(what, now[what]) != now[what]:
-            raise CannotStart(
-                f"KNOWNAS_{name} is {now[what]!r}, the store was made with {stored[what]!r}: what was decided by the "
-                "one would be decided differently by the other. Set it to what it was"
-            )
-    for what, topic in (("partitions", EVENTS), ("shards", RESOLVED)):
-        if stored[what] != now[what]:
-            raise CannotStart(
-                f"topic {prefix + topic} has {now[what]} partitions, the store was made for {stored[what]}: the number "
-                "is fixed when topics are made. Point KNOWNAS_KAFKA and KNOWNAS_REDIS to a pair that belongs together, "
-                "or empty both and run `knownas topics create`"
-            )
-    return layout
+    # A store that an earlier version made says nothing of some of these.
+    problems += [
+        f"KNOWNAS_{name} is {now[what]!r}, the store was made with {stored[what]!r}: what was decided by the "
+        "one would be decided differently by the other. Set it to what it was"
+        for what, name in _REMEMBERED
+        if stored.get(what, now[what]) != now[what]
+    ]
+    problems += [
+        f"topic {prefix + topic} has {now[what]} partitions, the store was made for {stored[what]}: the number "
+        "is fixed when topics are made. Point KNOWNAS_KAFKA and KNOWNAS_REDIS to a pair that belongs together, "
+        "or empty both and run `knownas topics create`"
+        for what, topic in (("partitions", EVENTS), ("shards", RESOLVED))
+        if stored[what] != now[what]
+    ]
+    return problems

@@ -44,7 +44,7 @@ async def request(
 ) -> Answer:
     """Send a record to where it belongs and wait, not for ever, for what comes of it."""
     topic, key, value = _checked(world, record, now_ms)
-    lanes = KafkaLanes(world.settings.kafka, ACK_SECONDS)
+    lanes = KafkaLanes(world.kafka, ACK_SECONDS)
     target = (layout.name(topic), murmur2(key) % layout.partitions)
     try:
         async with world.log.tail([layout.name(LEDGER), layout.name(REJECTED)]) as arrived:

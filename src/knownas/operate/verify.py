@@ -1,9 +1,10 @@
 """`knownas verify`: the log replayed through the plain model, in the order the log recorded, against the store.
 
 What is compared, byte for byte: facts, owners, profiles with their versions, tombstones, timelines, overflow lists,
-what is still to be let go of, idle guests, counters, the ledger, the rejected records, the control records, and the
-newest published state of every profile. The index of each shard is compared with what its profiles are: whoever is in a
-plane too many or too few is a difference.
+what is still to be let go of, idle guests, counters, figures (`verify_figures`), the ledger, the rejected records, the
+control records, the newest published state of every profile, and who was published to be in which live segment
+(`verify_segments`). The index of each shard is compared with what its profiles are: whoever is in a plane too many or
+too few is a difference.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import orjson
 
 from knownas.adapters import keys as k
 from knownas.adapters.index import StoredIndex, read_index
+from knownas.adapters.intents import row_in
 from knownas.adapters.reader import Reader, owner_bytes, read_profile
-from knownas.adapters.store import registry_in
+from knownas.find.turning import Midnights
 from knownas.identity.facts import KEPT
 from knownas.nouns import (
     CHANGED,
@@ -33,6 +35,8 @@ from knownas.nouns import (
 )
 from knownas.operate.ledger import rows_about
 from knownas.operate.settle import backlog
+from knownas.operate.verify_figures import uncounted
+from knownas.operate.verify_segments import Expected, Heard, due, filling, heard, registries
 from knownas.operate.world import World
 from knownas.plain import Answer, LogRecord, Setting, Told, find_order
 from knownas.plain import run as run_plain
@@ -40,7 +44,7 @@ from knownas.plain.folding import Shard
 from knownas.plain.indexing import Book, Index, differences
 from knownas.plain.leaving import idle_guests, told_of
 from knownas.plain.order import Said, said_in, what_was_said
-from knownas.plain.segmenting import segments_of
+from knownas.profile.time import Calendar
 from knownas.stages.resolve import LONGEST_VALUE
 from knownas.topics import Layout
 
@@ -50,13 +54,14 @@ _encode_json: Final = msgspec.json.Encoder().encode
 
 class Report(NamedTuple):
     """What a verification found. `waiting` are records that the workers have not done yet; tombstones are compared and
-    no profiles."""
+    no profiles. `filling` are live segments that not everybody was judged by yet."""
 
     records: int
     profiles: int
     equal_profiles: int
     waiting: int
     differences: list[str]
+    filling: list[str]
 
     @property
     def equal(self) -> bool:
@@ -70,6 +75,7 @@ class Report(NamedTuple):
             "profiles": self.profiles,
             "verified": self.equal_profiles,
             "waiting": self.waiting,
+            "filling": self.filling,
             "differences": self.differences,
         }
 
@@ -91,15 +97,19 @@ async def verify_store(world: World, layout: Layout) -> Report:
     said = {position: one.said for position, one in rejected.items()}
     messages = await _message_order(world, layout, said)
     answer = run_plain(logs, setting, find_order(logs, rows, setting, said), messages)
+    known = await registries(world, layout)
     stored = await _Stored.read(world, reader)
-    comparing = _Comparing(answer, stored, await _segment_numbers(world, layout), layout, world)
+    segments = [Expected(shard, registry) for shard, registry in zip(answer.shards, known, strict=True)]
+    comparing = _Comparing(answer, stored, segments, layout, world)
     comparing.stage_1(rows)
     comparing.stage_2()
     comparing.rejections({position: (one.said.reason, one.value) for position, one in rejected.items()})
     comparing.published(await _newest_changes(world, layout))
+    comparing.heard(await heard(world, layout), await due(world, layout))
+    comparing.differences += await uncounted(world, layout, answer, logs, setting)
     total = sum(map(len, logs.values()))
     profiles = sum(not profile.gone for shard in answer.shards for profile in shard.profiles.values())
-    return Report(total, profiles, comparing.equal_profiles, waiting, comparing.differences)
+    return Report(total, profiles, comparing.equal_profiles, waiting, comparing.differences, filling(segments))
 
 
 async def _records(world: World, layout: Layout, topic: str) -> dict[int, list[LogRecord]]:
@@ -144,13 +154,6 @@ async def _newest_changes(world: World, layout: Layout) -> dict[str, dict[str, A
     return newest
 
 
-async def _segment_numbers(world: World, layout: Layout) -> list[dict[str, int]]:
-    """What each shard calls its live segments."""
-    keys = [world.keys.shard(shard) + k.SEGMENTS for shard in range(layout.shards)]
-    registries = map(registry_in, await world.link().run([("HGETALL", key) for key in keys]))
-    return [{name: one.number for name, one in registry.by_name.items()} for registry in registries]
-
-
 class _Stored(NamedTuple):
     """Everything the stages have stored, by key without prefix and hash tag's braces."""
 
@@ -182,7 +185,7 @@ class _Stored(NamedTuple):
                 tag, rest = name.split("}:", 1)
                 what, _, ident = rest.partition(":")
                 if tag.startswith("{o"):
-                    owners[rest] = answer
+                    owners[rest] = row_in(answer)
                 elif what == "f":
                     facts[ident] = answer
                 elif what == "p":
@@ -214,7 +217,7 @@ def _read_command(name: str, key: bytes) -> Sequence[str | bytes | int]:
     return ("GET", key)
 
 
-_PASSED_OVER: Final = (k.AT, k.COUNTERS, k.OUTBOX, k.SEGMENTS, k.SEGMENTS_DUE)
+_PASSED_OVER: Final = (k.AT, k.COUNTERS, k.FIGURES, k.OUTBOX, k.SEGMENTS, k.SEGMENTS_DUE)
 
 
 def _slices(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
@@ -226,9 +229,9 @@ class _Comparing:
     """Collects differences, each one line that names what differs."""
 
     def __init__(
-        self, answer: Answer, stored: _Stored, numbers: Sequence[Mapping[str, int]], layout: Layout, world: World
+        self, answer: Answer, stored: _Stored, segments: Sequence[Expected], layout: Layout, world: World
     ) -> None:
-        self.segment_numbers = numbers
+        self.segments = segments
         self.answer, self.stored, self.layout, self.world = answer, stored, layout, world
         self.differences: list[str] = []
         self.equal_profiles = 0
@@ -271,8 +274,10 @@ class _Comparing:
         leaving: dict[tuple[str, str], list[bytes]] = {}
         idle: dict[str, float] = {}
         totals: dict[str, int] = defaultdict(int)
-        for shard in self.answer.shards:
-            self.segments(shard)
+        stored = {key: read_profile(raw) for key, raw in self.stored.profiles.items()}
+        for shard, expected in zip(self.answer.shards, self.segments, strict=True):
+            self.mapping(f"live segment in shard {shard.number}", *expected.definitions())
+            expected.put_in(stored, self.world.settings.timeline_entries)
             profiles |= {key: encode(profile) for key, profile in shard.profiles.items()}
             cap = self.world.settings.timeline_entries
             timelines |= {key: [encode(entry) for entry in es[-cap:]] for key, es in shard.timelines.items()}
@@ -281,7 +286,6 @@ class _Comparing:
             idle |= idle_guests(shard)
             for name, count in shard.counters().items():
                 totals[name] += count
-        stored = {key: read_profile(raw) for key, raw in self.stored.profiles.items()}
         unnumbered = {key: encode(msgspec.structs.replace(one, number=-1)) for key, one in stored.items()}
         equal = self.mapping("profile", profiles, unnumbered)
         gone = [key for shard in self.answer.shards for key, profile in shard.profiles.items() if profile.gone]
@@ -295,20 +299,12 @@ class _Comparing:
         self.mapping("idle guest", idle, self.stored.idle)
         self.mapping("counter", totals, self.stored.counters)
 
-    def segments(self, shard: Shard) -> None:
-        """Everybody's live segments as the model has them, by the numbers that the shard gave them."""
-        numbers, cap = self.segment_numbers[shard.number], self.world.settings.timeline_entries
-        self.mapping(f"live segment in shard {shard.number}", dict.fromkeys(shard.segments), dict.fromkeys(numbers))
-        for profile in shard.profiles.values():
-            names = segments_of(profile, shard, cap)
-            profile.segments = sorted(numbers[name] for name in names if name in numbers)
-
     def index(self, shard: Shard, numbers: Mapping[str, int]) -> None:
         """The index of a shard against what its profiles are."""
         stored = self.stored.indexes[shard.number]
         directory = stored.directory()
         days = self.world.settings.day_timezone
-        book = Book(directory.events, directory.properties, directory.codes, directory.oldest, days)
+        book = Book(directory.events, directory.properties, directory.codes, directory.oldest, days, directory.latest)
         index = Index(book, stored.ids, stored.free, directory.next, numbers, stored.planes)
         for line in differences(shard, index):
             self.differ(line)
@@ -329,6 +325,13 @@ class _Comparing:
             # Too large for a message: it says who that is, not what they did.
             shown[key]["profile"] = wanted[key]["profile"]
         self.mapping("published state of", wanted, shown)
+
+    def heard(self, told: Sequence[Heard], noted: Sequence[Mapping[str, int]]) -> None:
+        """Who only listens knows who is in which segment, and whom the clock may move is looked at in time."""
+        midnights = Midnights(Calendar(self.world.settings.day_timezone))
+        for expected, one, times in zip(self.segments, told, noted, strict=True):
+            for line in (*expected.differences(one), *expected.overlooked(times, midnights)):
+                self.differ(line)
 
     def mapping(self, what: str, wanted: Mapping[Any, Any], found: Mapping[Any, Any]) -> int:
         """Compare two mappings; returns how many items are equal."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from knownas.adapters.kafka_access import access
 from knownas.adapters.kafka_log import KafkaLog
 from knownas.adapters.keys import Keys
 from knownas.adapters.redis import Link
+from knownas.adapters.redis_address import Address, Credentials, Replicas, address
+from knownas.adapters.redis_cluster import link_to
 from knownas.nouns import Names
 from knownas.operate.layout import StoredLayout, check_layout
 from knownas.settings import Settings
@@ -21,12 +24,14 @@ class World:
         self.settings = settings
         self.names = Names(settings.secret_bytes())
         self.keys = Keys(settings.redis_prefix)
-        self.log = KafkaLog(settings.kafka)
+        self.kafka = access(settings)
+        self.store = store_at(settings)
+        self.log = KafkaLog(self.kafka)
         self._links: list[Link] = []
 
     def link(self) -> Link:
         """A connection to the store of one's own; closed with the world."""
-        link = Link(self.settings.redis.get_secret_value())
+        link = link_to(self.store)
         self._links.append(link)
         return link
 
@@ -39,6 +44,16 @@ class World:
         """Close every connection."""
         for link in self._links:
             await link.close()
+
+
+def store_at(settings: Settings) -> Address:
+    """Where the store is, with all that the settings say of it."""
+    password = settings.redis_password.get_secret_value() if settings.redis_password is not None else None
+    credentials = Credentials(
+        settings.redis_username, password, settings.redis_ca_file, settings.redis_cert_file, settings.redis_key_file
+    )
+    replicas = Replicas(settings.redis_wait_replicas, settings.redis_wait_ms)
+    return address(settings.redis.get_secret_value().strip(), credentials, replicas)
 
 
 @asynccontextmanager

@@ -2,8 +2,8 @@
 
 It is written from the rules, not from the other rooms, and shares only the nouns with them: no cache, no chunk, no
 crash, no store; dicts and lists, one record after the other. Reading order: `reading` and `naming` (bytes to a
-record or a reason), `resolving` (whose is it), `folding` (what becomes of a profile) with `properties`, `model` (all
-of it), and `order`, which finds the order of records that Kafka and the ledger recorded.
+record or a reason), `resolving` (whose is it), `folding` (what becomes of a profile) with `properties`, `counting`
+(figures), `model` (all of it), and `order`, which finds the order of records that Kafka and the ledger recorded.
 """
 
 from knownas.plain.folding import Shard

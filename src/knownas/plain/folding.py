@@ -27,6 +27,7 @@ from knownas.nouns import (
     Timestamp,
 )
 from knownas.plain.calendar import age, day_number, zone_named, zone_of_person
+from knownas.plain.counting import Noted
 from knownas.plain.noting import PLACE, acquired, address_of, note_context, note_subscriptions, session, visit
 from knownas.plain.properties import apply
 from knownas.plain.reading import Reading
@@ -49,7 +50,7 @@ class Shard:
     newest message about a profile shows, nothing where it is a tombstone. Events are counted by the days of a time
     zone; phone numbers without a country code are those of a region. `oldest_day` is the oldest that people are found
     by for what they did on a day. `segments` are the queries of live segments by name, `newest_definition` the highest
-    version of them that came, `clock` the time of the newest tick.
+    version of them that came, `clock` the time of the newest tick. `noted` is what figures are made of.
     """
 
     day_timezone: str = "UTC"
@@ -70,6 +71,7 @@ class Shard:
     segments: dict[str, dict[str, Any]] = field(default_factory=dict)
     newest_definition: int = 0
     clock: int = 0
+    noted: list[Noted] = field(default_factory=list)
 
     def pass_day(self, at: int) -> None:
         """A message of a Kafka time came: 92 days are kept, and no message ends more than one."""

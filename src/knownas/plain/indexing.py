@@ -29,13 +29,15 @@ NO_CODE = 2**20
 
 class Book(NamedTuple):
     """What a shard calls things: events and properties by name, values by property (its number) or field. `oldest` is
-    the oldest day that has planes; days are those of a zone."""
+    the oldest day that has planes; after the day `latest` (None: not known) nobody was seen; days are those of a zone.
+    """
 
     events: Mapping[str, int]
     properties: Mapping[str, int]
     values: Mapping[str, Mapping[str, int]]
     oldest: int | None
     zone: str = "UTC"
+    latest: int | None = None
 
 
 class Index(NamedTuple):
@@ -54,8 +56,7 @@ def differences(shard: Shard, index: Index) -> Iterator[str]:
     """Everything in which the index of a shard is not what its profiles are, a line each."""
     book, where = index.book, f"index of shard {shard.number}"
     living = {profile.id: profile for profile in shard.profiles.values() if not profile.gone}
-    if book.oldest != shard.oldest_day:
-        yield f"{where}: its oldest day is {book.oldest}, not {shard.oldest_day}"
+    yield from (f"{where}: {line}" for line in _wrong_days(shard, book))
     for what, names, first in (("events", book.events, 0), ("properties", book.properties, 0), *_values_in(book)):
         if sorted(names.values()) != list(range(first, first + len(names))):
             yield f"{where}: the numbers of {what} are not one after the other"
@@ -74,6 +75,14 @@ def differences(shard: Shard, index: Index) -> Iterator[str]:
         yield f"{where}: {plane} lacks {profile}"
     for plane, profile in sorted(found - wanted):
         yield f"{where}: {plane} should not have {profile}"
+
+
+def _wrong_days(shard: Shard, book: Book) -> Iterator[str]:
+    if book.oldest != shard.oldest_day:
+        yield f"its oldest day is {book.oldest}, not {shard.oldest_day}"
+    latest = max((_day(one.last_seen, book) for one in shard.profiles.values() if not one.gone), default=0)
+    if book.latest is not None and book.latest < latest:
+        yield f"its latest day is {book.latest}, and somebody was seen on {latest}"
 
 
 def _values_in(book: Book) -> Iterator[tuple[str, Mapping[str, int], int]]:
@@ -126,7 +135,7 @@ def _where(profile: Profile, book: Book) -> Iterator[str]:
 
 def _has(profile: Profile, book: Book) -> Iterator[str]:
     for name, held in profile.properties.items():
-        if held.value is None:
+        if held.value is None or held.value == []:
             continue
         number = book.properties.get(name)
         if number is None:

@@ -24,6 +24,7 @@ from knownas.nouns import (
     Entry,
     Identity,
     LedgerRow,
+    Linked,
     Position,
     Profile,
     Rejection,
@@ -31,6 +32,7 @@ from knownas.nouns import (
     Source,
     murmur2,
 )
+from knownas.plain.counting import Noted
 from knownas.plain.folding import Shard, type_of, view, who
 from knownas.plain.reading import Logs, Reading, Setting
 from knownas.plain.resolving import Message, origin_of
@@ -70,6 +72,18 @@ def told_of(offset: int, at: int, value: bytes) -> Told:
 
 def take(shard: Shard, message: Message, offset: int) -> None:
     """Fold a message that was not seen before and stands at this offset of the shard."""
+    told, reading = message
+    rejected, linked = len(shard.rejections), shard.links
+    _take(shard, message, offset)
+    reasons = [(one.reason, Position(*one.position)) for one in shard.rejections[rejected:]]
+    link = None
+    if shard.links > linked and told.guestOf is not None:
+        link = Linked(told.at, *told.source[:3], told.guestOf, told.profile, told.ts)
+    counts = reading is not None and not reasons
+    shard.noted.append(Noted(offset, told.at, counts, next(iter(reasons), None), link))
+
+
+def _take(shard: Shard, message: Message, offset: int) -> None:
     told, reading = message
     shard.pass_day(told.at)
     profile = shard.profiles.get(told.profile)

@@ -10,7 +10,7 @@ the record is rejected.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -29,6 +29,7 @@ from knownas.nouns import (
     Identity,
     LedgerKind,
     LedgerRow,
+    Linked,
     Position,
     Profile,
     Rejection,
@@ -48,6 +49,7 @@ from knownas.records.control import Control
 from knownas.records.origin import Origin
 
 TEST: Final = "test"
+MINUTE_MS: Final = 60_000
 CUSTOM_PROPERTIES: Final = 256
 EVENT_NAMES: Final = 512
 DEFAULT_FIELDS: Final = frozenset({
@@ -128,7 +130,8 @@ USUAL: Final = FoldRules()
 
 
 class Folded(NamedTuple):
-    """What a chunk comes to: everything the commit writes and everything that is to be published."""
+    """What a chunk comes to: everything the commit writes and everything that is to be published. `minutes` are records
+    that count, by the minute of their Kafka time; `links` those that took effect."""
 
     profiles: dict[str, Profile]
     timelines: dict[str, list[Entry]]
@@ -144,6 +147,8 @@ class Folded(NamedTuple):
     parting: Parting = NOTHING_PARTS
     planes: IndexChange = NO_CHANGE
     segments: SegmentChange = NO_SEGMENTS
+    minutes: Mapping[int, int] = {}
+    links: Sequence[Linked] = ()
 
 
 def encode_more(identity: Identity) -> str:
@@ -186,11 +191,15 @@ class Fold:
         self._rejections: list[Rejection] = []
         self._controls: list[tuple[Control, Origin]] = []
         self._told: list[Resolved] = []
+        self._minutes: dict[int, int] = {}
+        self._minute_from = self._minute_to = self._in_minute = 0
+        self._links: list[Linked] = []
         self._repeats = 0
         self._refused = 0  # parts of the record at hand
 
     def result(self) -> Folded:
         """Everything folded so far."""
+        self._turn_minute(self._minute_from)
         for profile_id in list(self._dirty):
             self._render(profile_id)
         for profile_id, stood in self._stood.items():
@@ -209,6 +218,8 @@ class Fold:
             self._controls,
             self._told,
             planes=self._index.result(),
+            minutes=self._minutes,
+            links=self._links,
         )
 
     def stands(self, profile_id: str) -> tuple[Profile | None, Sequence[Entry]]:
@@ -234,24 +245,41 @@ class Fold:
             if record is not None and (record.profile is not None or record.type == TEST):
                 self._rejections.append(unknown_profile(arrived, raw))
                 return
-            profile = Profile(
-                format=FORMAT, id=profile_id, first_seen=arrived.ts, last_seen=arrived.ts,
-                identities=[], devices=[], guests=[], properties={}, events={}, tokens={},
-            )  # fmt: skip
-            self._index.enter(profile)
+            profile = self._enter(arrived)
         elif profile.gone:
             self._turn_away(arrived, raw, offset)
             return
         elif profile.number < 0:
             self._index.adopt(profile)
         self._touched[profile_id] = profile
-        if self._only_counts(profile, arrived):
-            if profile_id in self._dirty:
-                self._render(profile_id)
-            profile.version += 1
-            self._count(profile, arrived)
+        if not self._minute_from <= arrived.at < self._minute_to:
+            self._turn_minute(arrived.at)
+        self._in_minute += record is not None
+        if not self._only_counts(profile, arrived):
+            self._change(profile, arrived)
             return
-        self._change(profile, arrived)
+        if profile_id in self._dirty:
+            self._render(profile_id)
+        profile.version += 1
+        self._count(profile, arrived)
+
+    def _enter(self, arrived: Arrived) -> Profile:
+        """Somebody of whom nothing was known."""
+        profile = Profile(
+            format=FORMAT, id=arrived.profile, first_seen=arrived.ts, last_seen=arrived.ts,
+            identities=[], devices=[], guests=[], properties={}, events={}, tokens={},
+        )  # fmt: skip
+        self._index.enter(profile)
+        return profile
+
+    def _turn_minute(self, at: int) -> None:
+        """The next records are of another minute: most of a chunk are of one, and a division for each costs more than
+        all else that is counted."""
+        if self._in_minute:
+            minute = self._minute_from // MINUTE_MS
+            self._minutes[minute] = self._minutes.get(minute, 0) + self._in_minute
+        self._minute_from, self._in_minute = at // MINUTE_MS * MINUTE_MS, 0
+        self._minute_to = self._minute_from + MINUTE_MS
 
     def _only_counts(self, profile: Profile, arrived: Arrived) -> bool:
         """Whether a record is what most are: an event that changes nothing but counts and times."""
@@ -289,6 +317,7 @@ class Fold:
         if arrived.guestOf is not None and profile.guest_of is None:
             profile.guest_of = arrived.guestOf
             self._tally("links", 1)
+            self._links.append(linked(arrived))
             self._tally("gray", events_before)
         kind = kind_of(profile)
         if kind != kind_before:
@@ -312,7 +341,7 @@ class Fold:
         if arrived.ts >= profile.test_ts:
             profile.test, profile.test_ts = record.test is True, arrived.ts
         self._write_row(arrived, "tested", "test" if record.test else "not_test")
-        self._list(profile, arrived, TEST)
+        self._list(profile, arrived)
 
     def _mark(self, profile: Profile, arrived: Arrived) -> tuple[Any, ...]:
         """What a change is recognized by. Lists only grow; properties are looked at where the record may set any, as
@@ -406,12 +435,9 @@ class Fold:
                 self._note_context(profile, arrived, record.context)
         if record.subscriptions is not None:
             self._refuse_all(arrived, subscriptions.note(profile, record.subscriptions, ts, self._rules.region))
+        self._list(profile, arrived)
         if record.type == "event" and name is not None:
-            given = bytes(record.evtData)
-            self._list(profile, arrived, "event", name, None if given == b"null" else given)
             self._count_event(profile, arrived, name)
-        else:
-            self._list(profile, arrived, record.type)
 
     def _see(self, profile: Profile, ts: Timestamp) -> None:
         last, first = profile.last_seen, profile.first_seen
@@ -439,12 +465,8 @@ class Fold:
         if profile.channel is not brought:
             self._index.fields(profile, told, terms.channel(profile), planes.CHANNEL_FIELDS)
 
-    def _list(
-        self, profile: Profile, arrived: Arrived, kind: str, name: str | None = None, data: bytes | None = None
-    ) -> None:
-        source = arrived.source
-        entry = Entry(FORMAT, arrived.ts, kind, name, data, source.topic, source.partition, source.offset)
-        self._timelines.setdefault(profile.id, []).append(entry)
+    def _list(self, profile: Profile, arrived: Arrived) -> None:
+        self._timelines.setdefault(profile.id, []).append(line_of(arrived))
 
     def _count_event(self, profile: Profile, arrived: Arrived, name: str) -> None:
         ts = arrived.ts
@@ -512,6 +534,23 @@ class Fold:
         self._told += follows.told
         if arrived.record is not None:
             self._rejections.append(deleted(arrived, raw))
+
+
+def linked(arrived: Arrived) -> Linked:
+    """The link that a guest is told of."""
+    topic, partition, offset, _ = arrived.source
+    return Linked(arrived.at, topic, partition, offset, arrived.guestOf or "", arrived.profile, arrived.ts)
+
+
+def line_of(arrived: Arrived) -> Entry:
+    """The line that a record leaves in a timeline."""
+    record, (topic, partition, offset, _) = arrived.record, arrived.source
+    assert record is not None
+    name, data = None, None
+    if record.type == "event":
+        name, given = record.evtName, bytes(record.evtData)
+        data = None if given == b"null" else given
+    return Entry(FORMAT, arrived.ts, record.type, name, data, topic, partition, offset)
 
 
 def unknown_profile(arrived: Arrived, raw: bytes) -> Rejection:

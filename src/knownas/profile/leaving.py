@@ -24,6 +24,7 @@ from knownas.find.upkeep import Upkeep
 from knownas.nouns import FORMAT, RESOLVED, Entry, Identity, LedgerRow, Position, Profile, Rejection
 from knownas.profile.change import before, message
 from knownas.profile.fold import (
+    MINUTE_MS,
     USUAL,
     Arrived,
     Folded,
@@ -32,6 +33,7 @@ from knownas.profile.fold import (
     encode_more,
     events_total,
     kind_of,
+    line_of,
     rejection,
     unknown_profile,
 )
@@ -150,9 +152,11 @@ class _Desk:
 
     def folded(self, watermarks: dict[str, tuple[int, int]]) -> Folded:
         parting = Parting(self.erased, self.departing, self.swept, self.dropped, self.indexed)
+        is_counted = self.arrived.record is not None and not self.rejections
         return Folded(
             self.profiles, self.timelines, watermarks, self.counters, [], self.changes, self.rows, self.rejections, 0,
             self.follows.controls, self.follows.told, parting, self.index.result(),
+            minutes={self.arrived.at // MINUTE_MS: 1} if is_counted else {},
         )  # fmt: skip
 
     # -- what records ask for
@@ -289,7 +293,7 @@ class _Desk:
 
     def change(self, profile: Profile, act: Callable[[Profile], None]) -> None:
         """Let an act change a profile; what follows from any change of it."""
-        arrived, source = self.arrived, self.arrived.source
+        arrived = self.arrived
         if profile.number < 0:
             self.index.adopt(profile)
         then, facts, kind = before(profile, self.publish_counts), _facts(profile), kind_of(profile)
@@ -297,10 +301,7 @@ class _Desk:
         profile.version += 1
         act(profile)
         if arrived.record is not None:
-            line = Entry(
-                FORMAT, arrived.ts, arrived.record.type, None, None, source.topic, source.partition, source.offset
-            )
-            self.timelines[profile.id] = [line]
+            self.timelines[profile.id] = [line_of(arrived)]
         profile.type = type_of(profile, reachable(profile))
         if kind_of(profile) != kind:
             self.tally(kind, -1)

@@ -11,13 +11,16 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import nlargest
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from knownas.nouns import Entry, Timestamp
+
+Wanted = Callable[[Entry], bool]
+"""Which entries are to be in a story."""
 
 
 class Place(NamedTuple):
@@ -53,15 +56,16 @@ class Page(NamedTuple):
 class Pager:
     """Gathers one page out of any number of timelines, whatever their order, and holds no more than the page."""
 
-    def __init__(self, size: int, after: Place | None = None) -> None:
+    def __init__(self, size: int, after: Place | None = None, wanted: Wanted | None = None) -> None:
         if size < 1:
             raise ValueError(f"a page holds at least one line, not {size}")
-        self._size, self._after = size, after
+        self._size, self._after, self._wanted = size, after, wanted
         self._lines: list[Line] = []
 
     def add(self, profile: str, entries: Iterable[Entry], guest: bool) -> None:
         """Look through one timeline."""
-        lines = [Line(entry, profile, guest) for entry in entries]
+        chosen = entries if self._wanted is None else filter(self._wanted, entries)
+        lines = [Line(entry, profile, guest) for entry in chosen]
         if self._after is not None:
             lines = [line for line in lines if line.place < self._after]
         # One more than is shown, which tells whether there is a next page.

@@ -3,7 +3,8 @@
 1. its path has a route, its method too (OPTIONS is answered for pages that ask whether they may call);
 2. there is a place among the requests in work;
 3. it shows a key with the right that the route needs, and that key has not asked too much; where a vendor's clients may
-   put their key into the body, one without a key in its head may send little, until it has shown one;
+   put their key into the body, one without a key in its head may send little, until it has shown one; so may who
+   needs no key, or has a page's session in its place;
 4. its body is read: within bytes and seconds, and within what all bodies in work may weigh;
 5. the route's handler answers; what goes wrong becomes an answer in the words of the route's clients;
 6. every answer says where what was written stands; it is counted, and logged if so set, by route and status.
@@ -16,7 +17,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -27,8 +27,9 @@ from knownas.serve.gateway import position_text, written
 from knownas.serve.http import Call
 from knownas.serve.keys import Held
 from knownas.serve.limits import Limits
+from knownas.serve.local import is_local
 from knownas.serve.metrics import GatewayMetrics
-from knownas.serve.routes import Route, Stream
+from knownas.serve.routes import Refused, Route, Stream
 from knownas.serve.table import Table
 from knownas.settings import Settings
 
@@ -36,7 +37,6 @@ POSITION: Final = "Knownas-Position"
 STRANGER: Final = ""
 """Who has not shown a key yet."""
 STRANGERS_BYTES: Final = 1_000_000
-_LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 log: Final = structlog.get_logger("knownas")
 
@@ -51,9 +51,11 @@ class App:
         settings: Settings,
         metrics: GatewayMetrics,
         is_open: bool = False,
+        lost: Refused | None = None,
     ) -> None:
         self._table = Table(routes)
         self._keys, self._settings, self._metrics, self._open = keys, settings, metrics, is_open
+        self._lost = lost  # what people are told who came to a path that there is not
         self._limits = Limits(
             settings.http_at_once, settings.http_key_at_once, settings.http_key_rate, settings.http_bytes_at_once
         )
@@ -76,7 +78,8 @@ class App:
                 finally:
                     self._metrics.at_work.dec()
         except Exception as error:  # noqa: BLE001 (whatever it was, the caller gets an answer and no trace)
-            answer = _refusal(route, _fault_of(error))
+            lost = self._lost if "text/html" in call.headers.get("accept", "") else None
+            answer = _refusal(route.refused if route else lost, _fault_of(error))
         finally:
             written.reset(token)
         answer = self._finished(call, route, answer, positions)
@@ -95,7 +98,9 @@ class App:
     async def _answer(self, call: Call, route: Route, inside: Any) -> Answer | Stream:
         head, limits = call.head(inside), self._limits
         known = not route.keys_in_body or self._needs_none(head, route) or bool(route.keys(head))
-        most = self._settings.http_body_bytes if known else min(STRANGERS_BYTES, self._settings.http_body_bytes)
+        most = self._settings.http_body_bytes
+        if not known or route.needs is None:
+            most = min(STRANGERS_BYTES, most)
         caller = self._admitted(head, route) if known else STRANGER
         with limits.caller(caller, time.monotonic()), limits.bodies() as weigh:
             body = await call.body(most, self._settings.http_receive_seconds, weigh)
@@ -106,7 +111,8 @@ class App:
                 return await route.handle(asked)
 
     def _needs_none(self, asked: Asked, route: Route) -> bool:
-        return route.needs is None or (self._open and self._is_local(asked, route))
+        origins = self._origins if route.browser else ()
+        return route.needs is None or (self._open and is_local(asked, origins))
 
     def _admitted(self, asked: Asked, route: Route) -> str:
         """Who asks, for the limits: the key's id, or the address of who needs none."""
@@ -124,20 +130,6 @@ class App:
             if route.needs in row.rights:
                 return row.id
         raise Fault(403, "wrong_key", f"this needs a key that may {route.needs}; this one may {_may(rows)}")
-
-    def _is_local(self, asked: Asked, route: Route) -> bool:
-        """Whether nobody but a program here can have sent this: a page in a browser here says where it comes from.
-
-        Pages of this gateway may do everything, those of listed origins what is meant for pages.
-        """
-        if _host_of("//" + asked.headers.get("host", "")) not in _LOCAL_HOSTS:
-            return False
-        page = asked.headers.get("origin") or _origin_of(asked.headers.get("referer"))
-        if page is None:
-            return asked.headers.get("sec-fetch-site", "none") in ("none", "same-origin")
-        if page == f"http://{asked.headers.get('host')}":
-            return True
-        return route.browser and ("*" in self._origins or page in self._origins)
 
     def _finished(
         self, call: Call, route: Route | None, answer: Answer | Stream, positions: dict[Any, int]
@@ -172,24 +164,6 @@ class App:
         return Answer(204, headers, b"")
 
 
-def _host_of(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
-def _origin_of(url: str | None) -> str | None:
-    """The origin of a page's address; of one that is none, what no origin is."""
-    if not url:
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme else None
-
-
 def _may(rows: Sequence[Any]) -> str:
     return ", ".join(dict.fromkeys(right for row in rows for right in row.rights))
 
@@ -211,9 +185,9 @@ def _fault_of(error: Exception) -> Fault:
     return Fault(500, "failed", f"something failed here; in the log it is {number}")
 
 
-def _refusal(route: Route | None, fault: Fault) -> Answer:
-    if route is not None and route.refused is not None:
-        answer = route.refused(fault.status, fault.code, fault.text)
+def _refusal(refused: Refused | None, fault: Fault) -> Answer:
+    if refused is not None:
+        answer = refused(fault.status, fault.code, fault.text)
         return answer._replace(headers={**answer.headers, **fault.headers})
     said = {"status": "fail", "code": fault.status, "reason": fault.code, "error": fault.text}
     return answer_json(said, fault.status, fault.headers)

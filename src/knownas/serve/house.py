@@ -14,12 +14,14 @@ from knownas.adapters.reader import Reader
 from knownas.adapters.segments import SegmentReader, SegmentStore
 from knownas.errors import WorldFault
 from knownas.operate.asking import Asking
+from knownas.operate.overview import Overviews
 from knownas.operate.world import World
 from knownas.serve import (
     routes_about,
     routes_changes,
     routes_clevertap,
     routes_find,
+    routes_overview,
     routes_profiles,
     routes_records,
     routes_sdk,
@@ -33,9 +35,16 @@ from knownas.serve.http import HttpServer
 from knownas.serve.keys import Held, KeyStore
 from knownas.serve.ledgers import Ledgers
 from knownas.serve.metrics import GatewayMetrics
+from knownas.serve.page import pages
+from knownas.serve.page.audit import Audit
+from knownas.serve.page.guide import Guide
+from knownas.serve.page.rooms import Rooms
+from knownas.serve.page.watching import Watching
 from knownas.serve.people import READERS, StorePeople
+from knownas.serve.records import Records
 from knownas.serve.routes import Route, Services
 from knownas.serve.routes_changes import Streams
+from knownas.serve.seeking import Seeking
 from knownas.topics import Layout
 
 DOORS: Final = (routes_clevertap, routes_sdk, routes_segment)
@@ -46,33 +55,47 @@ STOP_SECONDS: Final = 10.0
 class House:
     """A gateway. Stateless: any number of them may run."""
 
-    def __init__(self, world: World, layout: Layout, is_open: bool = False) -> None:
+    def __init__(self, world: World, layout: Layout, is_open: bool = False, guide: Guide | None = None) -> None:
         settings = world.settings
         rules = settings.identity_rules()
         self.metrics = GatewayMetrics()
-        self._lanes = KafkaLanes(settings.kafka, settings.http_ack_seconds)
+        self._lanes = KafkaLanes(world.kafka, settings.http_ack_seconds)
         self._keys = Held(KeyStore(world.link(), world.keys, world.names))
-        self._ends = KafkaEnds(settings.kafka)
+        self._ends = KafkaEnds(world.kafka)
         self._fresh = Freshness(self._ends, self._reader(world, layout), world.link(), world.keys, layout)
-        self._streams = Streams(settings.kafka, layout, self.metrics, settings.http_streams)
+        self._watching = Watching(settings.http_streams)
+        self._streams = Streams(world.kafka, layout, self.metrics, settings.http_streams)
         people = StorePeople(
             [self._reader(world, layout) for _ in range(READERS)], world.link(), world.keys, rules, layout.shards
         )
         gateway = KafkaGateway(self._lanes, layout, rules, self.metrics)
         services = Services(gateway, people, world.names, rules, settings)
         ledgers = Ledgers(Asking(world.log, self._reader(world, layout), world.names, layout))
+        seeking = Seeking(StoredShards(world.link(), world.keys, layout.shards), settings)
+        segments = SegmentStore(world.link(), world.keys)
+        members = SegmentReader(world.link(), world.keys, layout)
+        self.overviews = Overviews(world, layout)
         routes: list[Route] = [
             *(route for door in DOORS for route in door.routes(services)),
             *routes_records.routes(services),
             *routes_profiles.routes(services, people, self._fresh, ledgers, layout.shards),
-            *routes_find.routes(services, people, StoredShards(world.link(), world.keys, layout.shards)),
-            *routes_segments.routes(
-                SegmentStore(world.link(), world.keys), SegmentReader(world.link(), world.keys, layout)
-            ),
+            *routes_find.routes(people, seeking),
+            *routes_segments.routes(segments, members, seeking.finder),
+            *routes_overview.routes(world, layout, self.overviews),
             *routes_changes.routes(self._streams),
         ]
-        self.routes = [*routes, *routes_about.routes(self.health, self.metrics.page, routes)]
-        self.app = App(self.routes, self._keys, settings, self.metrics, is_open)
+        audit = Audit(world.link(), world.keys)
+        rooms = Rooms(
+            services, people, self._fresh, ledgers, seeking, segments, members, audit, self._watching, self.overviews,
+            Records(world, layout, self._reader(world, layout)), layout,
+        )  # fmt: skip
+        page = pages.made(rooms, self._keys, is_open, guide)
+        self.routes = [
+            *routes,
+            *routes_about.routes(self.health, self.metrics.page, routes),
+            *page.routes,
+        ]
+        self.app = App(self.routes, self._keys, settings, self.metrics, is_open, page.refused)
         self._server = HttpServer(self.app.respond)
 
     @staticmethod
@@ -95,11 +118,13 @@ class House:
         await self._lanes.open()
         with suppress(WorldFault):  # looked for again behind the scenes; until then callers are told
             await self._keys.look()
-        tasks = [asyncio.create_task(task) for task in (self._keys.look_after(), self._fresh.look_after())]
+        after = (self._keys.look_after(), self._fresh.look_after(), asyncio.to_thread(pages.warm))
+        tasks = [asyncio.create_task(task) for task in after]
         try:
             yield
         finally:
             self._streams.stop()
+            self._watching.stop()
             await self._server.stop(STOP_SECONDS)
             for task in tasks:
                 task.cancel()

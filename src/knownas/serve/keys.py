@@ -125,6 +125,11 @@ class Held:
         rows = self._rows
         return [found for text in list(shown)[:4] if (found := self._match(rows, text)) is not None]
 
+    def row(self, key_id: str, created: int) -> KeyRow | None:
+        """The key with this id that was made then, if it was not revoked."""
+        rows = (self._rows or {}).values()
+        return next((row for row in rows if row.id == key_id and row.created == created), None)
+
     def _match(self, rows: dict[str, KeyRow], text: str) -> KeyRow | None:
         if not 0 < len(text) <= LONGEST or not text.isprintable():
             return None

@@ -22,6 +22,21 @@ class Ledgers:
         self._asking = asking
         self._turn = asyncio.Semaphore(AT_ONCE)
 
+    async def rows_of_profile(self, profile_id: str) -> list[LedgerRow]:
+        """Rows that name a profile, in the order of its story."""
+        async with self._turn:
+            return await self._asking.of_profile(profile_id)
+
+    async def rows_of_device(self, device: str) -> list[LedgerRow]:
+        """Rows that name a device, in the order of its story."""
+        async with self._turn:
+            return await self._asking.of_device(device)
+
+    async def rows_of_identity(self, identity: Identity) -> list[LedgerRow]:
+        """Rows that name an identity, in the order of its story."""
+        async with self._turn:
+            return await self._asking.of_identity(identity)
+
     async def of_profile(self, profile_id: str, at_ms: int | None) -> dict[str, Any] | None:
         """Rows that name a profile."""
         return await self._story("profile", profile_id, partial(self._asking.of_profile, profile_id), at_ms)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
+
+from knownas.operate.metrics import new_registry
 
 BUCKETS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -14,7 +16,7 @@ class GatewayMetrics:
     """The gateway's meter."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+        self.registry = registry = new_registry()
         self._taken = Counter("knownas_taken_in", "records that Kafka has acknowledged", registry=registry)
         self._turned_away = Counter(
             "knownas_turned_away", "records of uploads that were not taken, by reason", ["reason"], registry=registry

@@ -14,7 +14,7 @@ from knownas.adapters.reader import Reader
 from knownas.adapters.redis import Link
 from knownas.errors import WrongInput
 from knownas.nouns import Profile, shard_of
-from knownas.profile.timeline import Page, decode_cursor
+from knownas.profile.timeline import Page, Wanted, decode_cursor
 from knownas.records.identities import IdentityRules, Unusable, normalize
 
 Many = Literal["identities", "devices", "guests"]
@@ -84,12 +84,12 @@ class StorePeople:
         facts = await reader.facts(device)
         return await reader.profile(facts[-1].profile) if facts and facts[-1].profile else None
 
-    async def timeline(self, profile: Profile, cursor: str | None, limit: int) -> Page:
-        """A page of a person's story."""
+    async def timeline(self, profile: Profile, cursor: str | None, limit: int, wanted: Wanted | None = None) -> Page:
+        """A page of a person's story, or of what is wanted of it."""
         after = decode_cursor(cursor) if cursor else None
         if cursor and after is None:
             raise WrongInput("the cursor is not one that a timeline gave")
-        return await self.reader.timeline(profile, limit, after)
+        return await self.reader.timeline(profile, limit, after, wanted)
 
     async def listed(self, profile: Profile, what: Many, start: int, count: int) -> list[str]:
         """Some of what a profile has many of, in order of arrival; identities as kind:value."""
@@ -112,8 +112,7 @@ class StorePeople:
         at, found = _scan_place(cursor), []
         pattern = f"{self._keys.prefix}{{*}}:p:*"
         while True:
-            ((place, some),) = await self._link.run([("SCAN", at, "MATCH", pattern, "COUNT", max(10, limit))])
-            at = int(place)
+            at, some = await self._link.scan(at, pattern, max(10, limit))
             ids = [key.rpartition(b":")[2].decode() for key in some]
             found += await reader.profiles(ids) if ids else []
             if at == 0 or len(found) >= limit:

@@ -23,6 +23,10 @@ KeysOf = Callable[[Asked], Sequence[str]]
 """The keys that a request shows, most telling first: a door knows where its vendor's clients put them."""
 
 
+Refused = Callable[[int, str, str], Answer]
+"""What a fault (status, code, words) is told as."""
+
+
 class Stream(NamedTuple):
     """An answer without an end: parts as they come, until the caller leaves or the gateway stops."""
 
@@ -51,7 +55,7 @@ class Route(NamedTuple):
     needs: Right | None
     about: About
     keys: KeysOf = bearer
-    refused: Callable[[int, str, str], Answer] | None = None
+    refused: Refused | None = None
     browser: bool = False
     keys_in_body: bool = False
 

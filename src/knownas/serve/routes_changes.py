@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
+from knownas.adapters.kafka_access import Kafka
 from knownas.adapters.kafka_changes import Change, ChangeReader
 from knownas.doors import Asked
 from knownas.errors import WorldFault
@@ -31,7 +32,7 @@ _HEADERS: Final = {
 class Streams:
     """The open streams of a gateway; they end when it stops."""
 
-    def __init__(self, bootstrap: str, layout: Layout, metrics: GatewayMetrics, most: int) -> None:
+    def __init__(self, bootstrap: Kafka, layout: Layout, metrics: GatewayMetrics, most: int) -> None:
         self._bootstrap, self._layout, self._metrics, self._most = bootstrap, layout, metrics, most
         self._stopping = False
         self._open = 0

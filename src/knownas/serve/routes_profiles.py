@@ -9,10 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from knownas.doors import UNAVAILABLE, Answer, Asked, answer_json
-from knownas.nouns import Identity, Profile, shard_of
+from knownas.nouns import Profile, shard_of
 from knownas.profile.timeline import Place, as_json, encode_cursor
 from knownas.profile.view import view
-from knownas.records.identities import Unusable, normalize
 from knownas.serve.asking import body_as, moment_ms, number
 from knownas.serve.faults import Fault, bad_request, not_found, unavailable
 from knownas.serve.freshness import Freshness, Where, read_positions
@@ -20,6 +19,7 @@ from knownas.serve.ledgers import Ledgers
 from knownas.serve.people import Many, StorePeople
 from knownas.serve.routes import About, Route, Services
 from knownas.serve.shapes import LedgerShown, ListShown, Mark, ProfileShown, TimelineShown
+from knownas.serve.whom import Whom
 
 GROUP: Final = "Profiles"
 PAGE: Final = 50
@@ -39,20 +39,20 @@ class Profiles:
     def __init__(
         self, services: Services, people: StorePeople, fresh: Freshness, ledgers: Ledgers, shards: int
     ) -> None:
-        self._people, self._gateway = people, services.gateway
-        self._rules, self._most_seconds = services.rules, services.settings.http_wait_seconds
+        self._people, self._gateway, self._whom = people, services.gateway, Whom(people, services.rules)
+        self._most_seconds = services.settings.http_wait_seconds
         self._fresh, self._ledgers, self._shards = fresh, ledgers, shards
 
     async def by_id(self, asked: Asked) -> Answer:
         """`GET /v1/profiles/{id}`"""
         profile_id = asked.inside["id"]
         await self._wait(asked, self._shard_of(profile_id))
-        return self._shown(asked, await self._profile(profile_id))
+        return self._shown(asked, await self._whom.profile(profile_id))
 
     async def by_key(self, asked: Asked) -> Answer:
         """`GET /v1/profiles/by/{kind}/{value}`"""
         await self._wait(asked, self._shard_by_key(asked))
-        return self._shown(asked, await self._profile(await self._of_key(asked)))
+        return self._shown(asked, await self._whom.profile(await self._of_key(asked)))
 
     async def timeline(self, asked: Asked) -> Answer:
         """`GET /v1/profiles/{id}/timeline`"""
@@ -61,7 +61,7 @@ class Profiles:
         at_ms, cursor = moment_ms(asked, "at"), asked.said("cursor") or None
         if at_ms is not None and cursor is None:
             cursor = encode_cursor(Place(at_ms / 1000, "\U0010ffff", 0, 0))
-        profile = await self._profile(asked.inside["id"])
+        profile = await self._whom.profile(asked.inside["id"])
         page = await self._people.timeline(profile, cursor, limit)
         return answer_json(as_json(page), headers=self._how_fresh(profile.id))
 
@@ -77,7 +77,7 @@ class Profiles:
         kind, value, at_ms = asked.inside["kind"], asked.inside["value"], moment_ms(asked, "at")
         if kind == "device":
             return _told(await self._ledgers.of_device(value, at_ms), "the ledger knows no such device")
-        identity = self._identity(kind, value)
+        identity = self._whom.identity(kind, value)
         return _told(await self._ledgers.of_identity(identity, at_ms), f"the ledger knows no such {kind}")
 
     def listed(self, what: Many) -> Callable[[Asked], Awaitable[Answer]]:
@@ -86,7 +86,7 @@ class Profiles:
         async def handle(asked: Asked) -> Answer:
             limit = number(asked, "limit", PAGE, 1, LONGEST_PAGE)
             start = number(asked, "cursor", 0, 0, 2**53)
-            profile = await self._profile(asked.inside["id"])
+            profile = await self._whom.profile(asked.inside["id"])
             items = await self._people.listed(profile, what, start, limit + 1)
             cursor = str(start + limit) if len(items) > limit else None
             return answer_json({"items": items[:limit], "cursor": cursor})
@@ -96,7 +96,7 @@ class Profiles:
     async def mark(self, asked: Asked) -> Answer:
         """`PUT /v1/profiles/{id}/test-user`"""
         mark = body_as(_read_mark, asked)
-        profile = await self._profile(asked.inside["id"])
+        profile = await self._whom.profile(asked.inside["id"])
         record = {"type": "test", "profile": profile.id, "test": mark.test}
         (put,) = await self._gateway.put([record], asked.now_ms)
         if put.reason == UNAVAILABLE:
@@ -137,42 +137,7 @@ class Profiles:
         return where
 
     async def _of_key(self, asked: Asked) -> str:
-        kind, value = asked.inside["kind"], asked.inside["value"]
-        return await (self._of_device(value) if kind == "device" else self._of_identity(kind, value))
-
-    async def _profile(self, profile_id: str) -> Profile:
-        reader = self._people.reader
-        found = await reader.profile(profile_id)
-        if found is not None:
-            return found
-        if await reader.is_deleted(profile_id):
-            raise not_found("deleted", "this profile was deleted; its ledger says when and why")
-        raise not_found("no_such_profile", "no profile has this id")
-
-    async def _of_device(self, device: str) -> str:
-        facts = await self._people.reader.facts(device)
-        if not facts:
-            raise not_found("no_such_device", "no record has named this device")
-        if not facts[-1].profile:
-            raise not_found("speaks_for_nobody", "this device speaks for nobody until its next record")
-        return facts[-1].profile
-
-    async def _of_identity(self, kind: str, value: str) -> str:
-        row = await self._people.reader.owner_row(self._identity(kind, value))
-        if row is None:
-            raise not_found("nobody_owns_it", f"nobody is known by this {kind}")
-        if not row.profile:
-            words = "suppressed: records that carry it are rejected" if row.suppressed else "nobody's any more"
-            raise not_found("suppressed" if row.suppressed else "released", f"this {kind} is {words}")
-        return row.profile
-
-    def _identity(self, kind: str, value: str) -> Identity:
-        if kind not in self._rules.kinds:
-            raise not_found("undeclared_kind", f"declared kinds are device, {', '.join(self._rules.kinds)}")
-        identity = normalize(kind, value, self._rules.region)
-        if isinstance(identity, Unusable):
-            raise not_found("unusable_identity", f"this cannot be anybody's {kind} ({identity.reason})")
-        return identity
+        return await self._whom.id_of(asked.inside["kind"], asked.inside["value"])
 
     def _shown(self, asked: Asked, profile: Profile) -> Answer:
         """The version raises with every applied record, and age is part of the body: so nothing hides behind a 304."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, TypedDict
 import msgspec
 from msgspec import Meta
 
+from knownas.adapters.finder import Finder
 from knownas.adapters.segments import BEGINNING, Place, SegmentReader, SegmentStore, check_name, check_query
 from knownas.doors import Answer, Asked, answer_json
 from knownas.find.line import from_line
@@ -39,6 +40,12 @@ class SegmentShown(TypedDict):
     line: str
 
 
+class PutShown(SegmentShown):
+    """A segment that was put. `unknown`: names in its query that nobody ever had, which is no error."""
+
+    unknown: list[str]
+
+
 class SegmentsShown(TypedDict):
     """All segments."""
 
@@ -65,8 +72,8 @@ _read: Final = msgspec.json.Decoder(Put)
 class Segments:
     """The handlers."""
 
-    def __init__(self, store: SegmentStore, reader: SegmentReader) -> None:
-        self._store, self._reader = store, reader
+    def __init__(self, store: SegmentStore, reader: SegmentReader, finder: Finder) -> None:
+        self._store, self._reader, self._finder = store, reader, finder
 
     async def put(self, asked: Asked) -> Answer:
         """`PUT /v1/segments/{name}`"""
@@ -75,11 +82,11 @@ class Segments:
             query = from_line(said.query) if isinstance(said.query, str) else from_object(said.query)
         except WrongQuery as error:
             raise bad_request("bad_query", str(error)) from None
-        told = check_query(to_object(query))
+        told, unknown = check_query(to_object(query)), await self._finder.unknown(query)
         version = await self._store.put(name, told, replace=said.replace)
         if version is None:
             raise Fault(409, "exists", f"there is a segment {name!r} already; say replace to replace it")
-        return answer_json(_shown(Definition(name=name, version=version, query=told)), 202)
+        return answer_json({**_shown(Definition(name=name, version=version, query=told)), "unknown": unknown}, 202)
 
     async def list(self, _: Asked) -> Answer:
         """`GET /v1/segments`"""
@@ -95,7 +102,7 @@ class Segments:
         """`GET /v1/segments/{name}/members`"""
         definition = await self._named(asked)
         limit = number(asked, "limit", PAGE, 1, LONGEST_PAGE)
-        profiles, place = await self._reader.page(definition, _place(asked.said("cursor")), limit)
+        profiles, place = await self._reader.page(definition, place_in(asked.said("cursor")), limit)
         return answer_json({"profiles": profiles, "cursor": f"{place.shard}-{place.number}" if place else None})
 
     async def remove(self, asked: Asked) -> Answer:
@@ -122,7 +129,8 @@ def _shown(definition: Definition) -> SegmentShown:
     return {"segment": definition.name, "version": definition.version, "query": definition.query, "line": line}
 
 
-def _place(cursor: str | None) -> Place:
+def place_in(cursor: str | None) -> Place:
+    """Where a page begins; a cursor is what an earlier page gave."""
     if not cursor:
         return BEGINNING
     shard, _, member = cursor.partition("-")
@@ -131,14 +139,14 @@ def _place(cursor: str | None) -> Place:
     return Place(int(shard), int(member))
 
 
-def routes(store: SegmentStore, reader: SegmentReader) -> list[Route]:
+def routes(store: SegmentStore, reader: SegmentReader, finder: Finder) -> list[Route]:
     """What there is."""
-    handlers = Segments(store, reader)
+    handlers = Segments(store, reader, finder)
     page = {"limit": f"ids of a page, at most {LONGEST_PAGE}", "cursor": "where it begins: what a page gave"}
     one = "/v1/segments/{name}"
     return [
         Route("GET", "/v1/segments", handlers.list, "read", About("All segments", GROUP, gives=SegmentsShown)),
-        Route("PUT", one, handlers.put, "admin", About("Put a segment", GROUP, takes=Put, gives=SegmentShown)),
+        Route("PUT", one, handlers.put, "admin", About("Put a segment", GROUP, takes=Put, gives=PutShown)),
         Route("GET", one, handlers.one, "read", About("A segment and its size", GROUP, gives=SizedShown)),
         Route("DELETE", one, handlers.remove, "admin", About("Remove a segment: everybody leaves it", GROUP)),
         Route(

@@ -37,8 +37,7 @@ class Table:
 
     def find(self, method: str, raw_path: str) -> Found:
         """The route of a request; a `Fault` where there is none. HEAD is a GET whose answer has no body."""
-        path = raw_path.rstrip("/") or "/"
-        methods, inside = self.at(path)
+        methods, inside = self.at(raw_path)
         if not methods:
             raise not_found("no_such_path", "there is nothing at this path; /docs says what there is")
         route = methods.get("GET" if method == "HEAD" else method)
@@ -49,7 +48,7 @@ class Table:
 
     def at(self, raw_path: str) -> tuple[Mapping[str, Route], Mapping[str, str]]:
         """What may be done at a path, by method."""
-        path = raw_path.rstrip("/") or "/"
+        path = raw_path if raw_path.endswith("//") else raw_path.removesuffix("/") or "/"
         if methods := self._plain.get(path):
             return methods, {}
         for pattern, methods in self._patterns:

@@ -7,13 +7,15 @@ minute or two, in which the shard's records wait.
 
 from __future__ import annotations
 
+from typing import Final
+
 from knownas.find.upkeep import Upkeep
 from knownas.profile.fold import Folded
 from knownas.profile.time import Calendar
 from knownas.stages.hold import ShardHold
 from knownas.stages.ports import ShardStore
 
-_NOTHING = Folded({}, {}, {}, {}, [], [], [], [], 0)
+NOTHING: Final = Folded({}, {}, {}, {}, [], [], [], [], 0)
 
 
 async def enrol(store: ShardStore, hold: ShardHold, calendar: Calendar, at_ms: int) -> bool:
@@ -28,7 +30,7 @@ async def enrol(store: ShardStore, hold: ShardHold, calendar: Calendar, at_ms: i
         new = {profile.id: profile for profile in profiles if profile.number < 0 and not profile.gone}
         for profile in new.values():
             upkeep.adopt(profile)
-        folded = _NOTHING._replace(profiles=new, watermarks=hold.watermarks, planes=upkeep.result())
+        folded = NOTHING._replace(profiles=new, watermarks=hold.watermarks, planes=upkeep.result())
         (accepted,) = await store.commit([(hold, folded, hold.position, [])])
         if not accepted or not cursor:
             return accepted

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from knownas.find.segments import Registry
 from knownas.find.terms import Directory
 from knownas.nouns import Definition, Outcome, Profile
+from knownas.stages.figures import Figures
 
 
 @dataclass(slots=True, eq=False)
@@ -42,13 +43,14 @@ class SourceHold(Hold):
 
     `origins` are the watermarks of records from elsewhere and `time` the partition's time in milliseconds, both as of
     `done`; `outcomes` are what an earlier run decided for records that may come again; `days` are those of which the
-    store has marks of producers' ids.
+    store has marks of producers' ids; `figures` are as of `done` too.
     """
 
     origins: dict[str, int] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     time: int = 0
     days: tuple[int, ...] = ()
+    figures: Figures = field(default_factory=lambda: Figures({}))
 
 
 @dataclass(slots=True, eq=False)
@@ -58,13 +60,14 @@ class ShardHold(Hold):
     `tick` is set while the shard is due a look at the clock: after how many days idle guests go; `directory` is that of
     the shard's index as far as it is read, and changed with every fold: a fold that is not committed spoils it.
     `segments` are the shard's live segments as far as they are read, `news` definitions that its next tick brings, and
-    `offered` the version of the newest that was ever brought."""
+    `offered` the version of the newest that was ever brought. `figures` are the shard's as far as they are read."""
 
     def forget(self) -> None:
         """What was folded was not committed, or nobody knows whether it was: all of it is read again."""
         self.profiles.clear()
         self.directory = None
         self.segments = None
+        self.figures = None
 
     watermarks: dict[str, tuple[int, int]] = field(default_factory=dict)
     profiles: OrderedDict[str, Profile] = field(default_factory=OrderedDict)
@@ -73,6 +76,7 @@ class ShardHold(Hold):
     tick: int | None = None
     directory: Directory | None = None
     segments: Registry | None = None
+    figures: Figures | None = None
     news: list[Definition] = field(default_factory=list)
     offered: int = 0
 

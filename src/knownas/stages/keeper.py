@@ -18,7 +18,18 @@ from knownas.errors import CannotStart, StoreLostWrites, WorldFault
 from knownas.nouns import RESOLVED
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.patience import Patience
-from knownas.stages.ports import Definitions, Gap, Log, Outlet, Partition, ShardStore, SourceStore, no_gap
+from knownas.stages.ports import (
+    Definitions,
+    Gap,
+    Log,
+    Meter,
+    NoMeter,
+    Outlet,
+    Partition,
+    ShardStore,
+    SourceStore,
+    no_gap,
+)
 from knownas.stages.publish import Publishers
 from knownas.stages.ticks import due_tick
 from knownas.topics import Layout
@@ -47,10 +58,11 @@ class Keeper:
         tick_seconds: float = 60.0,
         idle_guest_days: int = 0,
         definitions: Definitions | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._sources, self._shards, self._publishers = sources, shards, publishers
         self._tick_seconds, self._idle_guest_days = tick_seconds, idle_guest_days
-        self._definitions = definitions
+        self._definitions, self._meter = definitions, meter or NoMeter()
         self._log, self._layout, self._group, self._interval = log, layout, group, idle_check_seconds
         self._gap = gap
         self._holds: dict[Partition, Hold] = {}
@@ -111,6 +123,8 @@ class Keeper:
         for (hold, elements), outlet in zip(outboxes.values(), outlets, strict=True):
             self._publishers.begin(hold, outlet, elements)
         self._holds.update(holds)
+        for hold in holds.values():
+            self._meter.count("partitions_taken", 1, hold.topic)
         return holds
 
     async def _prepare(self, shards: Sequence[int]) -> list[Outlet]:
@@ -140,7 +154,8 @@ class Keeper:
             raise CannotStart(
                 f"the store is gone: group {self._group} has read {_name(gone[0])} up to {committed[gone[0]]}, and the "
                 f"store knows nothing of it ({len(gone)} of {len(tps)} partitions). Bring the store's data back (its "
-                "append-only file or a backup), or point KNOWNAS_REDIS to the store that has it"
+                "append-only file or a backup), point KNOWNAS_REDIS to the store that has it, or make it anew from "
+                "Kafka with `knownas rebuild`"
             )
         return {self._short(tp): bounds[tp][0] for tp in tps}
 
@@ -150,7 +165,8 @@ class Keeper:
         if position < known:
             raise StoreLostWrites(
                 f"the store lost acknowledged writes: {_name(tp)} stands at {position} there and was at {known} "
-                "before. Stop all workers, bring back the store that has everything (its append-only file), start them"
+                "before. Stop all workers, bring back the store that has everything (its append-only file) or run "
+                "`knownas repair`, start them"
             )
         if not first <= position <= end:
             raise CannotStart(

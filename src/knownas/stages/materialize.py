@@ -21,14 +21,28 @@ from knownas.profile.fold import USUAL, Arrived, Fold, Folded, FoldRules, read
 from knownas.profile.leaving import Found, Place, is_alone, part, wanted
 from knownas.profile.parting import Listed
 from knownas.records.control import write
+from knownas.stages.counting import count_folded
 from knownas.stages.enrol import enrol
 from knownas.stages.hold import ShardHold
 from knownas.stages.patience import Patience
-from knownas.stages.poll import carry
-from knownas.stages.ports import Chunk, Element, Gap, Meter, Outgoing, Refusal, ShardStore, Shares, no_gap
+from knownas.stages.poll import carry, count_each
+from knownas.stages.ports import (
+    Chunk,
+    Element,
+    Gap,
+    Laps,
+    Meter,
+    Outgoing,
+    Refusal,
+    ShardStore,
+    Shares,
+    Tracer,
+    no_gap,
+)
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import ledger_message, rejected
 from knownas.stages.segments import Segments, Timelines
+from knownas.stages.snapshots import Snapshots
 from knownas.stages.ticks import due_tick
 from knownas.topics import Layout
 
@@ -89,8 +103,11 @@ class Materialize:
         cached_profiles: int,
         rules: FoldRules = USUAL,
         gap: Gap = no_gap,
+        snapshots: Snapshots | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store, self._publishers, self._layout, self._names = store, publishers, layout, names
+        self._snapshots, self._tracer = snapshots, tracer
         self._meter, self._refused, self._gap = meter, refused, gap
         self._cached_profiles, self._rules = cached_profiles, rules
         self._segments = Segments(store, rules)
@@ -98,18 +115,25 @@ class Materialize:
 
     async def poll(self, chunks: Sequence[Chunk]) -> None:
         """Take all chunks of one poll through the stage; returns when everything is committed or nothing is ours."""
+        started = self._tracer.now() if self._tracer is not None else 0
         for wave in zip_longest(*[pieces(chunk) for chunk in chunks if chunk.hold.alive]):
             works = [work for work in wave if work is not None and work.hold.alive]
             for work in works:
                 await self._publishers.room(work.hold)
             if works:
+                lap = self._meter.laps("materialize")
                 await carry(works, self._attempt, self.patience, self._refused)
+                lap("poll")
+        if self._tracer is not None:
+            self._tracer.folded((record for chunk in chunks if chunk.hold.alive for record in chunk.records), started)
 
     async def _attempt(self, works: list[Work]) -> None:
+        lap = self._meter.laps("materialize")
         try:
             works = await self._load(works)
+            lap("load")
             await self._gap("materialize.loaded")
-            works = await self._fold_and_commit(works)
+            works = await self._fold_and_commit(works, lap)
             await self._gap("materialize.committed")
         except BaseException:
             # What was folded in place was not committed, or nobody knows whether it was.
@@ -123,7 +147,10 @@ class Materialize:
         shares = []
         for work in works:
             cache, named = work.hold.profiles, dict.fromkeys(arrived.profile for arrived, _, _ in work.messages)
-            shares.append(Shares(work.hold, [profile for profile in named if profile not in cache]))
+            missing = [profile for profile in named if profile not in cache]
+            self._meter.count("cache_lookups", len(missing), "miss")
+            self._meter.count("cache_lookups", len(named) - len(missing), "hit")
+            shares.append(Shares(work.hold, missing))
         loaded = await self._store.load(shares)
         for work, profiles in zip(works, loaded, strict=True):
             if profiles is None:
@@ -131,7 +158,7 @@ class Materialize:
             else:
                 work.hold.profiles.update(profiles)
         works = await self._read_directories([work for work in works if work.hold.alive])
-        works = await self._read_segments(works)
+        works = await self._read_figures(await self._read_segments(works))
         for work in works:
             work.timelines = await self._segments.timelines(work.hold, [arrived for arrived, _, _ in work.messages])
         return works
@@ -142,6 +169,15 @@ class Materialize:
         for work, registry in zip(unread, found, strict=True):
             work.hold.segments = registry
             if registry is None:
+                self._lose(work)
+        return [work for work in works if work.hold.alive]
+
+    async def _read_figures(self, works: list[Work]) -> list[Work]:
+        unread = [work for work in works if work.hold.figures is None]
+        found = await self._store.figures([work.hold for work in unread]) if unread else []
+        for work, figures in zip(unread, found, strict=True):
+            work.hold.figures = figures
+            if figures is None:
                 self._lose(work)
         return [work for work in works if work.hold.alive]
 
@@ -171,7 +207,7 @@ class Materialize:
         hold.directory.complete = True
         return profiles is not None
 
-    async def _fold_and_commit(self, works: list[Work]) -> list[Work]:
+    async def _fold_and_commit(self, works: list[Work], lap: Laps) -> list[Work]:
         beyond = await self._devices_beyond(works)
         for work in works:
             if work.is_alone:
@@ -180,12 +216,19 @@ class Materialize:
                 self._fold(work, beyond)
         works = [work for work in works if work.hold.alive]
         for work in works:
+            count_folded(work.hold, (message[0] for message in work.messages), work.folded, self._rules.calendar)
+            snapshots: Element = []
+            if work.is_alone and self._snapshots is not None:
+                alone = work.messages[0][0]
+                work.folded, snapshots = await self._snapshots.add(work.hold, alone, work.folded, work.next_offset)
             work.tick = due_tick(work.hold, work.next_offset)
-            work.outgoing = self._outgoing(work.folded, work.hold.partition) + work.tick
+            work.outgoing = self._outgoing(work.folded, work.hold.partition) + snapshots + work.tick
+        lap("fold")
         accepted = await self._store.commit([(w.hold, w.folded, w.next_offset, w.outgoing) for w in works])
+        lap("commit")
         for work, ok in zip(works, accepted, strict=True):
             if not ok:
-                self._meter.count("refused_commits")
+                self._meter.count("fenced_commits", 1, "materialize")
                 self._lose(work)
         return [work for work in works if work.hold.alive]
 
@@ -244,14 +287,22 @@ class Materialize:
     def _finish(self, work: Work) -> None:
         hold, folded = work.hold, work.folded
         self._remember(hold, folded)
-        self._meter.count("folded", len(work.messages) - folded.repeats)
-        self._meter.count("repeats", folded.repeats)
-        for rejection in folded.rejections:
-            self._meter.count("rejected", 1, rejection.reason)
+        self._measure(work)
         if work.tick:
             hold.ticked()
         if work.outgoing:
             self._publishers.offer(hold, work.outgoing)
+
+    def _measure(self, work: Work) -> None:
+        meter, folded, messages = self._meter, work.folded, len(work.messages)
+        meter.observe("chunk_records", messages, "materialize")
+        meter.count("records", messages - folded.repeats - len(folded.rejections), "materialize", "done")
+        meter.count("records", folded.repeats, "materialize", "repeated")
+        meter.count("records", len(folded.rejections), "materialize", "rejected")
+        count_each(meter, "rejected", (rejection.reason for rejection in folded.rejections), "materialize")
+        count_each(meter, "decisions", (row.kind for row in folded.rows))
+        if (oldest := work.messages[0][0]).at:  # what a shard tells itself has no time of its own
+            meter.age("event_to_profile_seconds", oldest.at)
 
     def _remember(self, hold: ShardHold, folded: Folded) -> None:
         cache = hold.profiles

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol, TypeVar
 
 from knownas.stages.hold import Hold
 from knownas.stages.patience import Patience
-from knownas.stages.ports import Refusal
+from knownas.stages.ports import Meter, Refusal
 
 
 class Held(Protocol):
@@ -17,6 +18,12 @@ class Held(Protocol):
     @property
     def hold(self) -> Hold:
         """Under which it was fetched."""
+
+
+def count_each(meter: Meter, what: str, values: Iterable[str], *labels: str) -> None:
+    """Count values, each under its own label: once a value that there is, however often it comes."""
+    for value, amount in Counter(values).items():
+        meter.count(what, amount, *labels, value)
 
 
 W = TypeVar("W", bound=Held)

@@ -11,6 +11,7 @@ from knownas.identity.plan import Known, Plan
 from knownas.nouns import Definition, Entry, Identity, Owner, Profile
 from knownas.profile.fold import Folded
 from knownas.profile.parting import Listed
+from knownas.stages.figures import Figures
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 
 Partition = tuple[str, int]
@@ -103,7 +104,7 @@ class SourceStore(Protocol):
         """The owner rows of identities as they are now."""
 
     async def commit(self, chunks: Sequence[tuple[SourceHold, Plan, int]]) -> Committed:
-        """Facts, outcomes, marks and the position each chunk starts at, with origins and time as of there.
+        """Facts, outcomes, marks and the position each chunk starts at, with origins, time and figures as of there.
 
         If any chunk takes or frees an identity: only if every owner row that the poll's decisions rest on is what they
         found, and every hold holds; then the owner rows with all the rest, in one piece.
@@ -138,6 +139,9 @@ class ShardStore(Protocol):
     async def registries(self, holds: Sequence[ShardHold]) -> list[Registry | None]:
         """The live segments of the shards; None where the hold is refused."""
 
+    async def figures(self, holds: Sequence[ShardHold]) -> list[Figures | None]:
+        """The figures of the shards; None where the hold is refused."""
+
     async def due(self, hold: ShardHold, until_ms: int, most: int) -> dict[str, int]:
         """Profiles whose time has come for segments, with that time in milliseconds, the earliest first."""
 
@@ -160,7 +164,7 @@ class ShardStore(Protocol):
         """The guests whose last record came before then, the longest idle first, at most `IDLE_STEP`."""
 
     async def commit(self, chunks: Sequence[tuple[ShardHold, Folded, int, Element]]) -> list[bool]:
-        """Everything of each chunk with the position after it, and what it adds to the outbox."""
+        """Everything of each chunk with the position after it and the hold's figures, and what the outbox gets."""
 
     async def trim(self, holds: Sequence[tuple[ShardHold, Element]]) -> list[bool]:
         """Let go of published outbox elements and add one, if it says anything, with nothing else to write."""
@@ -204,11 +208,65 @@ class Log(Protocol):
         """The first offset still held and the one after the last, of each partition."""
 
 
+Laps = Callable[[str], None]
+"""Told of a step of a poll when it is done."""
+
+
 class Meter(Protocol):
     """Counts what happens; every call is cheap and made once per chunk or poll, not per record."""
 
-    def count(self, what: str, amount: int = 1, reason: str = "") -> None:
-        """Add to a counter."""
+    def count(self, what: str, amount: int = 1, *labels: str) -> None:
+        """Add to a counter; which there are, and their labels, stands in `operate.metrics`."""
+
+    def observe(self, what: str, value: float, *labels: str) -> None:
+        """Add a value to a histogram."""
+
+    def age(self, what: str, at_ms: int, *labels: str) -> None:
+        """Add to a histogram how long ago something was."""
+
+    def laps(self, stage: str) -> Laps:
+        """A stop-watch for the steps of a poll: each call notes the time since the one before as that of a step; the
+        step `poll` is all of it."""
+
+
+Headers = Sequence[tuple[str, bytes | None]]
+"""Headers of a Kafka record."""
+
+
+class Tracer(Protocol):
+    """Follows records that carry a trace through the stages. There is none unless traces are asked for."""
+
+    def begin(self) -> None:
+        """A poll of stage 1 is about to be sent, or is so again."""
+
+    def forward(self, headers: Headers) -> Headers:
+        """The headers with which a record goes on."""
+
+    def sent(self) -> None:
+        """What was forwarded is acknowledged."""
+
+    def now(self) -> int:
+        """The time, as `folded` takes it."""
+
+    def folded(self, records: Iterable[Any], started_ns: int) -> None:
+        """Records of `resolved` are in their profiles; the poll began then."""
+
+
+class NoMeter:
+    """The meter of whoever does not count."""
+
+    def count(self, what: str, amount: int = 1, *labels: str) -> None:
+        """Do not count."""
+
+    def observe(self, what: str, value: float, *labels: str) -> None:
+        """Do not look."""
+
+    def age(self, what: str, at_ms: int, *labels: str) -> None:
+        """Do not look."""
+
+    def laps(self, stage: str) -> Laps:  # noqa: ARG002
+        """Take no time."""
+        return lambda _: None
 
 
 Gap = Callable[[str], Awaitable[None]]

@@ -92,6 +92,11 @@ class Publishers:
             if len(publisher.waiting) >= MOST_WAITING:
                 publisher.has_room.clear()
 
+    def waiting(self, shard: int) -> int:
+        """How many elements wait to be published for a shard."""
+        publisher = self._of.get(shard)
+        return len(publisher.waiting) if publisher is not None else 0
+
     async def room(self, hold: ShardHold) -> None:
         """Wait while too much waits to be published for a shard."""
         publisher = self._of.get(hold.partition)
@@ -158,7 +163,8 @@ class Publishers:
         if len(publisher.waiting) < MOST_WAITING:
             publisher.has_room.set()
         hold.published += taken
-        self._meter.count("published", sum(map(len, batches.values())))
+        for (topic, _), messages in batches.items():
+            self._meter.count("messages", len(messages), self._layout.short(topic))
 
     async def _reopen(self, publisher: Publisher) -> None:
         """Open the outlet again, which fences the shard's rightful one: only who holds the token may. Asked before, so

@@ -11,40 +11,39 @@ and only if all of it still holds: nobody ever acts on a claim whose record may 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from knownas.errors import WorldFault
 from knownas.identity.decide import decide
 from knownas.identity.plan import Arrival, Known, Plan
-from knownas.identity.repeats import mark
 from knownas.identity.rules import Owners
-from knownas.nouns import EVENTS, LEDGER, REJECTED, RESOLVED, Identity, LedgerRow, Names, Rejection, murmur2, shard_of
+from knownas.nouns import EVENTS, LEDGER, REJECTED, RESOLVED, Identity, LedgerRow, Names, Rejection
 from knownas.records import control
 from knownas.records.identities import IdentityRules
-from knownas.records.intake import Intake, take_in
-from knownas.records.origin import HEADER, Origin, unseal
+from knownas.records.intake import Intake
+from knownas.stages.arrivals import Arrivals
+from knownas.stages.counting import count_resolved
 from knownas.stages.hold import SourceHold
 from knownas.stages.patience import Patience
-from knownas.stages.poll import carry
+from knownas.stages.poll import carry, count_each
 from knownas.stages.ports import (
     Chunk,
     Committed,
     Gap,
+    Laps,
     Message,
     Meter,
     Outlet,
     Partition,
     Refusal,
     SourceStore,
+    Tracer,
     Wanted,
     no_gap,
 )
 from knownas.topics import Layout
-
-REMEMBERED: Final = 200_000
-"""How many devices' and profiles' hashes a worker remembers."""
 
 LONGEST_VALUE: Final = 900_000
 LONGEST_KEY: Final = 1_000
@@ -53,34 +52,6 @@ LONGEST_KEY: Final = 1_000
 encode: Final = msgspec.json.Encoder().encode
 
 Outbound = dict[Partition, list[Message]]
-
-
-class Places:
-    """Where devices and profiles belong, remembered: hashing a key costs more than all else about a known device."""
-
-    def __init__(self, names: Names, layout: Layout) -> None:
-        self._names, self._layout = names, layout
-        self._devices: dict[str, tuple[str, int]] = {}
-        self._shards: dict[str, int] = {}
-
-    def device(self, device: str) -> tuple[str, int]:
-        """A device's hashed name and its partition of `events`."""
-        found = self._devices.get(device)
-        if found is None:
-            if len(self._devices) >= REMEMBERED:
-                self._devices.clear()
-            found = self._names.device(device), murmur2(device.encode()) % self._layout.partitions
-            self._devices[device] = found
-        return found
-
-    def shard(self, profile: str) -> int:
-        """The shard a profile lives in."""
-        found = self._shards.get(profile)
-        if found is None:
-            if len(self._shards) >= REMEMBERED:
-                self._shards.clear()
-            found = self._shards[profile] = shard_of(profile, self._layout.shards)
-        return found
 
 
 class Work:
@@ -96,7 +67,7 @@ class Work:
 
     def decide(self, owners: Owners, names: Names) -> None:
         """Decide the chunk with the owners known now."""
-        known = self.known._replace(owners=owners)
+        known = self.known._replace(owners=owners, outcomes=self.hold.outcomes)
         self.plan = decide(self.hold.topic, self.hold.partition, self.arrivals, known, names)
 
 
@@ -113,42 +84,61 @@ class Resolve:
         meter: Meter,
         refused: Refusal,
         gap: Gap = no_gap,
+        tracer: Tracer | None = None,
     ) -> None:
-        self._store, self._outlet, self._names, self._rules, self._layout = store, outlet, names, rules, layout
+        self._store, self._outlet, self._names, self._layout = store, outlet, names, layout
+        self._tracer = tracer
         self._meter, self._refused, self._gap = meter, refused, gap
-        self._places = Places(names, layout)
+        self._arrivals = Arrivals(names, rules, layout)
+        self._places = self._arrivals.places
         self.patience = Patience("resolve")
 
     async def poll(self, chunks: Sequence[Chunk]) -> None:
         """Take all chunks of one poll through the stage; returns when everything is sent or nothing is ours."""
+        lap = self._meter.laps("resolve")
         works = [work for chunk in chunks if (work := self._read(chunk)) is not None]
+        lap("read")
         await carry(works, self._attempt, self.patience, self._refused)
+        lap("poll")
 
     async def _attempt(self, works: list[Work]) -> None:
-        works = await self._load(works)
+        lap = self._meter.laps("resolve")
+        works = await self._load(works, lap)
         await self._gap("resolve.loaded")
         works = await self._commit(works)
+        lap("commit")
         await self._gap("resolve.committed")
         ledger: Outbound = {}
         for work in works:
             self._add_rows(ledger, work.plan.rows, work.hold.partition)
-        await self._outlet.send(ledger)
+        await self._send(ledger)
+        lap("send_ledger")
         await self._gap("resolve.ledger_sent")
-        await self._outlet.send(self._outgoing(works))
+        await self._send(self._outgoing(works))
+        lap("send")
+        if self._tracer is not None:
+            self._tracer.sent()
         await self._gap("resolve.sent")
         for work in works:
             self._finish(work)
 
-    async def _load(self, works: list[Work]) -> list[Work]:
+    async def _send(self, batches: Outbound) -> None:
+        await self._outlet.send(batches)
+        for (topic, _), messages in batches.items():
+            self._meter.count("messages", len(messages), self._layout.short(topic))
+
+    async def _load(self, works: list[Work], lap: Laps) -> list[Work]:
         loaded = await self._store.load([work.wanted for work in works])
         for work, known in zip(works, loaded, strict=True):
             if known is None:
                 work.hold.drop()
             else:
                 work.known = known
+        lap("load")
         alive = [work for work in works if work.hold.alive]
         if alive:
             self._decide(alive, alive[0].known.owners)
+            lap("decide")
         return alive
 
     def _decide(self, works: Sequence[Work], owners: Owners) -> None:
@@ -164,7 +154,7 @@ class Resolve:
             held, written = await self._store_all(works)
             for work, ok in zip(works, held, strict=True):
                 if not ok:
-                    self._meter.count("refused_commits")
+                    self._meter.count("fenced_commits", 1, "resolve")
                     work.hold.drop()
             works = [work for work in works if work.hold.alive]
             if written:
@@ -190,11 +180,19 @@ class Resolve:
         hold, plan = work.hold, work.plan
         hold.done, hold.origins, hold.time = work.next_offset, plan.origins, plan.time
         hold.outcomes = {offset: o for offset, o in hold.outcomes.items() if offset >= work.next_offset}
-        self._meter.count("resolved", len(plan.resolved))
-        self._meter.count("moved", len(plan.moved))
-        self._meter.count("repeats", plan.repeats)
-        for rejection in plan.rejections:
-            self._meter.count("rejected", 1, rejection.reason)
+        count_resolved(hold, work.arrivals, plan)
+        self._measure(work)
+
+    def _measure(self, work: Work) -> None:
+        meter, plan, records = self._meter, work.plan, len(work.arrivals)
+        meter.observe("chunk_records", records, "resolve")
+        meter.count("records", records - len(plan.moved) - plan.repeats - len(plan.rejections), "resolve", "done")
+        meter.count("records", len(plan.moved), "resolve", "rehomed")
+        meter.count("records", plan.repeats, "resolve", "repeated")
+        meter.count("records", len(plan.rejections), "resolve", "rejected")
+        count_each(meter, "rejected", (rejection.reason for rejection in plan.rejections), "resolve")
+        count_each(meter, "decisions", (row.kind for row in plan.rows))
+        meter.age("event_to_decision_seconds", work.arrivals[0].at)
 
     # -- reading and writing Kafka records
 
@@ -209,7 +207,7 @@ class Resolve:
         for record in chunk.records:
             if record.offset < hold.done:
                 continue
-            arrival = self._arrival(hold, record)
+            arrival = self._arrivals.read(hold.topic, hold.partition, record)
             arrivals.append(arrival)
             if arrival.home == hold.partition and arrival.device is not None:
                 devices.add(arrival.device)
@@ -222,40 +220,20 @@ class Resolve:
                 identities.add(intake.identity)
         return Work(chunk, arrivals, Wanted(hold, devices, identities, marks)) if arrivals else None
 
-    def _arrival(self, hold: SourceHold, record: Any) -> Arrival:
-        value, at, headers, key = record.value, max(record.timestamp, 0), record.headers, record.key
-        origin: Origin | None = None
-        if headers and value is not None:
-            for name, sealed in headers:
-                if name != HEADER or sealed is None:
-                    continue
-                if (origin := unseal(self._names, sealed, hold.partition, value, hold.topic)) is not None:
-                    at, headers = origin.at, [header for header in headers if header[0] != HEADER]
-                    break
-        asked = control.read(value, origin) if origin is not None else None
-        if asked is not None:
-            device, home = self._places.device(asked.device) if isinstance(asked, control.Detach) else (None, None)
-            return Arrival(record.offset, at, key, value, headers, asked, device, home, origin)
-        intake = take_in(value, at, self._rules, _size(key, headers))
-        device = home = seen = None
-        if isinstance(intake, Intake):
-            said = intake.record
-            if said.device is not None:
-                device, home = self._places.device(said.device)
-            if said.id is not None:
-                seen = mark(self._names, (key or b"") if said.device is None else said.device.encode(), said.id)
-        return Arrival(record.offset, at, key, value, headers, intake, device, home, origin, seen)
-
     def _outgoing(self, works: Sequence[Work]) -> Outbound:
         batches: Outbound = {}
         resolved, shard_of_profile = self._layout.name(RESOLVED), self._places.shard
+        tracer = self._tracer
+        if tracer is not None:
+            tracer.begin()
         for work in works:
             for message, headers in work.plan.resolved:
                 target = (resolved, shard_of_profile(message.profile))
                 batch = batches.get(target)
                 if batch is None:
                     batch = batches[target] = []
-                batch.append(Message(message.profile.encode(), encode(message), headers, message.at))
+                onwards = headers if tracer is None else tracer.forward(headers)
+                batch.append(Message(message.profile.encode(), encode(message), onwards, message.at))
             for rejection in work.plan.rejections:
                 target = (self._layout.name(REJECTED), work.hold.partition)
                 batches.setdefault(target, []).append(rejected(rejection, self._layout))
@@ -268,10 +246,6 @@ class Resolve:
         if rows:
             target = (self._layout.name(LEDGER), partition)
             batches.setdefault(target, []).extend(map(ledger_message, rows))
-
-
-def _size(key: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> int:
-    return len(key or b"") + sum(len(name) + len(value or b"") for name, value in headers)
 
 
 def ledger_message(row: LedgerRow) -> Message:

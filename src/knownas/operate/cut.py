@@ -1,0 +1,90 @@
+"""Snapshots read back, and what is still to be done of a shard whose beginning Kafka lacks.
+
+Deletions have their tombstones among the snapshots, so ticks, which delete by the clock, are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from knownas.adapters.reader import read_profile
+from knownas.errors import CannotStart
+from knownas.nouns import FORMAT, Source
+from knownas.profile.fold import line_of, read
+from knownas.stages.snapshots import Kept, Mark, Piece, encode
+
+_read_piece: Final = msgspec.msgpack.Decoder(Piece).decode
+_read_mark: Final = msgspec.msgpack.Decoder(Mark).decode
+_read_kept: Final = msgspec.msgpack.Decoder(Kept).decode
+
+T = TypeVar("T", Mark, Piece)
+
+
+class Snapshot(NamedTuple):
+    """A profile as it was once, and the position it reflects."""
+
+    position: int
+    kept: Kept
+
+
+class Cut:
+    """A shard whose beginning Kafka lacks: what its snapshots reflect, which of them are tombstones, how far each
+    source partition is."""
+
+    def __init__(self, snapshots: Mapping[str, Snapshot]) -> None:
+        self.reflected = {profile: snapshot.position for profile, snapshot in snapshots.items()}
+        self.gone = {profile for profile, one in snapshots.items() if read_profile(one.kept.profile).gone}
+        self._watermarks: dict[str, tuple[int, int]] = {}
+
+    def split(self, records: Sequence[Any]) -> tuple[list[Any], dict[str, list[bytes]]]:
+        """The messages that are still to be folded, and the timelines' lines of those that are reflected already."""
+        left: list[Any] = []
+        lines: dict[str, list[bytes]] = {}
+        for record in records:
+            arrived = read(record.value)
+            if arrived.task == "tick" or self._came_before(arrived.source):
+                continue
+            if record.offset >= self.reflected.get(arrived.profile, 0):
+                left.append(record)
+            elif arrived.record is not None and arrived.profile not in self.gone:
+                lines.setdefault(arrived.profile, []).append(encode(line_of(arrived)))
+        return left, lines
+
+    def _came_before(self, source: Source) -> bool:
+        partition, at = f"{source.topic}/{source.partition}", (source.offset, source.index)
+        if at <= self._watermarks.get(partition, (-1, 0)):
+            return True
+        self._watermarks[partition] = at
+        return False
+
+
+def read_mark(value: bytes) -> Mark:
+    """A shard's mark."""
+    return _checked(_read_mark(value))
+
+
+def read_piece(value: bytes) -> Piece:
+    """One message of a snapshot."""
+    return _checked(_read_piece(value))
+
+
+def joined(profile: str, pieces: Mapping[str, Piece]) -> Snapshot:
+    """The snapshot of a profile from its messages."""
+    first = pieces[profile]
+    rest = [pieces.get(f"{profile}/{number}") for number in range(1, first.of)]
+    whole = [one.data for one in [first, *rest] if one is not None and one.position == first.position]
+    if len(whole) < first.of:
+        raise CannotStart(f"the snapshot of profile {profile} has {len(whole)} of its {first.of} messages")
+    return Snapshot(first.position, _read_kept(b"".join(whole)))
+
+
+def _checked(read: T) -> T:
+    if read.format > FORMAT:
+        raise CannotStart(
+            f"the snapshots were written by a newer knownas (format {read.format}, this one reads {FORMAT}): start "
+            "that version"
+        )
+    return read

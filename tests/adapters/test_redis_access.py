@@ -1,0 +1,121 @@
+"""The ways into the store, and one clear line for each way in which it refuses: who waits, who stops, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knownas.adapters.redis import Link
+from knownas.adapters.redis_address import Credentials, Node, address, without_login
+from knownas.adapters.redis_cluster import link_to
+from knownas.embedded import start_valkey
+from knownas.errors import CannotStart, WorldFault
+from tests.certificates import Authority
+from tests.secured import TlsRedis
+from tests.valkeys import ConfiguredValkey
+
+URLS = [
+    ("redis://h:1/3", "h:1", {"host": "h", "port": 1, "db": 3}),
+    ("redis://h", "h:6379", {"host": "h"}),
+    ("rediss://me:pa%2Fss@h:1", "h:1", {"username": "me", "password": "pa/ss"}),
+    ("unix:///run/valkey.sock", "/run/valkey.sock", {"path": "/run/valkey.sock"}),
+    ("redis+cluster://:s3cret@a:1,b:2", "a:1,b:2", {"password": "s3cret"}),
+    ("rediss+cluster://a", "a:6379", {"ssl_ca_certs": "ca.pem"}),
+]
+
+
+@pytest.mark.parametrize(("url", "shown", "options"), URLS)
+def test_a_url_says_where_the_store_is_and_shows_no_password(url: str, shown: str, options: dict[str, Any]) -> None:
+    found = address(url, Credentials(ca_file="ca.pem"))
+    assert found.shown == shown
+    assert options.items() <= dict(found.options).items()
+    assert "s3cret" not in without_login(url) + found.shown
+
+
+def test_a_cluster_is_known_by_all_the_nodes_that_are_named() -> None:
+    assert address("redis+cluster://a:1,b:2/0").nodes == (Node("a", 1), Node("b", 2))
+    with pytest.raises(ValueError, match="no database but 0"):
+        address("redis+cluster://a:1/3")
+
+
+def test_what_the_url_says_is_stronger_than_the_settings() -> None:
+    found = address("redis://me:mine@h", Credentials("you", "yours"))
+    assert (found.options["username"], found.options["password"]) == ("me", "mine")
+    assert address("redis://h", Credentials("you", "yours")).options["password"] == "yours"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who vouches for the store."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[TlsRedis]:
+    """A Redis with TLS."""
+    server = authority.signs("server")
+    with TlsRedis(tmp_path_factory.mktemp("tls"), server, authority.own.cert) as redis:
+        redis.start()
+        yield redis
+
+
+async def refused(link: Link, *command: Any) -> Exception:
+    """What a command ends with."""
+    async with link:
+        with pytest.raises((CannotStart, WorldFault)) as ended:
+            await link.run([command or ("PING",)])
+    assert "\n" not in str(ended.value)
+    return ended.value
+
+
+@pytest.mark.services
+async def test_with_tls_the_certificate_must_hold(tls: TlsRedis, authority: Authority, tmp_path: Path) -> None:
+    trusted, other = str(authority.own.cert), str(Authority(tmp_path).own.cert)
+    async with Link(address(tls.tls_url, Credentials(ca_file=trusted))) as link:
+        assert await link.run([("PING",)]) == [b"PONG"]
+    unknown = await refused(Link(address(tls.tls_url, Credentials(ca_file=other))))
+    assert isinstance(unknown, CannotStart)
+    assert "KNOWNAS_REDIS_CA_FILE" in str(unknown)
+    elsewhere = address(tls.tls_url.replace("127.0.0.1", "localhost"), Credentials(ca_file=trusted))
+    assert "mismatch" in str(await refused(Link(elsewhere))).lower()
+    assert isinstance(await refused(Link(tls.tls_url.replace("rediss", "redis"))), WorldFault)
+
+
+@pytest.mark.services
+async def test_a_wrong_password_stops_and_names_the_settings(tmp_path: Path) -> None:
+    with start_valkey(tmp_path, password="right") as valkey:
+        said = await refused(Link(address(valkey.url.replace("right", "wrong"))))
+        assert isinstance(said, CannotStart)
+        assert "KNOWNAS_REDIS_PASSWORD" in str(said)
+        assert "wrong" not in str(said).replace("WRONGPASS", "")
+
+
+BAD_DAYS = [
+    (("REPLICAOF", "127.0.0.1", 9), "is read-only, so it is a replica: point KNOWNAS_REDIS at the primary"),
+    (("CONFIG", "SET", "maxmemory", 1), "is full: raise its maxmemory"),
+    (("CONFIG", "SET", "min-replicas-to-write", 1), "has too few replicas"),
+]
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("done", "line"), BAD_DAYS)
+async def test_a_store_that_takes_no_writes_is_waited_for(tmp_path: Path, done: tuple[Any, ...], line: str) -> None:
+    with ConfiguredValkey(tmp_path) as valkey:
+        valkey.start()
+        valkey.say(*done)
+        said = await refused(Link(valkey.url), "SET", "x", "y")
+        assert isinstance(said, WorldFault)
+        assert line in str(said)
+        scripted = Link(valkey.url)
+        assert line in str(await refused(scripted, *scripted.script("swap", ("x",), "", "y")))
+
+
+async def test_a_cluster_and_one_server_are_not_mistaken_for_each_other(cluster_url: str, redis_url: str) -> None:
+    one_node = f"redis://{cluster_url.rpartition(',')[2]}"
+    said = [str(await refused(Link(one_node), "GET", f"{{{number}}}")) for number in range(3) if number]
+    assert any("write redis+cluster://" in line for line in said)
+    alone = redis_url.replace("redis://", "redis+cluster://")
+    assert "is no cluster" in str(await refused(link_to(address(alone)), "GET", "x"))

@@ -1,0 +1,148 @@
+"""A trace that a producer began goes on through both stages, by the headers of Kafka's records."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka import ConsumerRecord
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from knownas.nouns import EVENTS, RESOLVED, murmur2
+from knownas.operate.traces import OtelTracer, tracer_of
+from knownas.settings import load
+from tests.builders import event
+from tests.pipeline.deployment import deployed
+
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+SAMPLED = f"00-{TRACE}-{PARENT}-01".encode()
+UNSAMPLED = f"00-{TRACE}-{PARENT}-00".encode()
+
+
+class Seen:
+    """A tracer whose spans stay here."""
+
+    def __init__(self) -> None:
+        self.exporter, provider = InMemorySpanExporter(), TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.tracer = OtelTracer(provider)
+
+    def spans(self) -> list[Any]:
+        """Those that have ended."""
+        return list(self.exporter.get_finished_spans())
+
+
+def record(*headers: tuple[str, bytes | None]) -> ConsumerRecord[bytes, bytes]:
+    """A record with headers."""
+    return ConsumerRecord("resolved", 3, 7, 0, 0, None, None, None, 0, 0, headers)
+
+
+def test_a_records_trace_goes_on_by_a_span_of_stage_1_which_ends_when_it_is_sent() -> None:
+    seen = Seen()
+    seen.tracer.begin()
+    onwards = dict(seen.tracer.forward([("mine", b"1"), ("traceparent", SAMPLED)]))
+    assert seen.spans() == []
+    seen.tracer.sent()
+    (span,) = seen.spans()
+    assert (f"{span.context.trace_id:032x}", f"{span.parent.span_id:016x}") == (TRACE, PARENT)
+    assert onwards == {"mine": b"1", "traceparent": f"00-{TRACE}-{span.context.span_id:016x}-01".encode()}
+
+
+def test_a_poll_that_is_sent_again_is_told_of_once() -> None:
+    seen = Seen()
+    for _ in range(2):
+        seen.tracer.begin()
+        seen.tracer.forward([("traceparent", SAMPLED)])
+    seen.tracer.sent()
+    assert len(seen.spans()) == 1
+
+
+def test_stage_2_goes_on_with_it_and_says_where_the_record_stands_and_no_more() -> None:
+    seen = Seen()
+    seen.tracer.folded([record(("traceparent", SAMPLED)), record()], seen.tracer.now())
+    (span,) = seen.spans()
+    assert f"{span.context.trace_id:032x}" == TRACE
+    assert span.attributes == {
+        "messaging.system": "kafka", "messaging.destination.partition.id": "3", "messaging.kafka.offset": 7,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("headers", [(), (("mine", b"1"),), (("traceparent", None),)], ids=["none", "others", "empty"])
+def test_without_a_trace_a_record_goes_on_as_it_came(headers: tuple[tuple[str, bytes | None], ...]) -> None:
+    seen = Seen()
+    assert seen.tracer.forward(headers) is headers
+    seen.tracer.sent()
+    assert seen.spans() == []
+
+
+def test_a_trace_that_is_not_sampled_stays_so() -> None:
+    seen = Seen()
+    onwards = dict(seen.tracer.forward([("traceparent", UNSAMPLED)]))
+    seen.tracer.sent()
+    assert seen.spans() == []
+    assert (onwards["traceparent"] or b"").endswith(b"-00")
+
+
+def test_garbage_in_the_header_harms_nobody() -> None:
+    seen = Seen()
+    seen.tracer.folded([record(("traceparent", b"\xff\xfe not a trace"))], seen.tracer.now())
+    assert seen.tracer.forward([("traceparent", b"garbage")])
+
+
+def test_off_nothing_is_traced_and_nothing_that_traces_is_loaded() -> None:
+    assert tracer_of(load()) is None
+    program = "import sys, knownas.wiring; sys.exit(any(name.startswith('opentelemetry.sdk') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, list[Any]]]:
+    """Takes spans as an OpenTelemetry collector does: its address, and what came."""
+    spans: list[Any] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
+            spans.extend(span for of in asked.resource_spans for scope in of.scope_spans for span in scope.spans)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it)
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Collector)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", spans
+    server.shutdown()
+    server.server_close()
+
+
+async def test_a_collector_gets_one_trace_of_producer_resolve_and_materialize(
+    kafka: str, redis_url: str, namespace: str, collector: tuple[str, list[Any]]
+) -> None:
+    address, spans = collector
+    async with deployed(kafka, redis_url, namespace) as deployment:
+        worker = await deployment.start_worker(KNOWNAS_TRACES="true", OTEL_EXPORTER_OTLP_ENDPOINT=address)
+        await (await deployment.producer()).send_and_wait(
+            deployment.layout.name(EVENTS), orjson.dumps(event("d-1")), key=b"d-1", partition=murmur2(b"d-1") % 4,
+            headers=[("traceparent", SAMPLED)],
+        )  # fmt: skip
+        await deployment.send(event("d-2"))
+        await deployment.settled()
+        worker.terminate()
+        assert worker.wait(60) == 0
+        found = [dict(one.headers) async for one in deployment.world.log.read(deployment.layout.name(RESOLVED))]
+    resolve, materialize = sorted(spans, key=lambda span: span.name, reverse=True)
+    assert [resolve.name, materialize.name] == ["knownas resolve", "knownas materialize"]
+    assert {span.trace_id.hex() for span in spans} == {TRACE}
+    assert (resolve.parent_span_id.hex(), materialize.parent_span_id) == (PARENT, resolve.span_id)
+    assert f"00-{TRACE}-{resolve.span_id.hex()}-01".encode() in [headers.get("traceparent") for headers in found]
