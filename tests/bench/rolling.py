@@ -19,7 +19,7 @@ from knownas.nouns import EVENTS, murmur2
 from tests.bench.systems import Services
 from tests.builders import event
 from tests.pipeline.deployment import Deployment, deployed
-from tests.pipeline.test_outages import until_health
+from tests.pipeline.health import until_health
 
 WORKERS: Final = 3
 PARTITIONS: Final = 6

@@ -19,7 +19,7 @@ from knownas.operate.watch import TopicsWatch
 from knownas.wiring import Worker
 from tests.builders import event, login
 from tests.pipeline.deployment import Deployment, deployed
-from tests.pipeline.test_outages import until_health
+from tests.pipeline.health import until_health
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from knownas.embedded import Valkey, start_valkey
 from tests.builders import event, login
 from tests.pipeline.deployment import Deployment, deployed
-from tests.pipeline.test_outages import until_health
+from tests.pipeline.health import until_health
 
 PERSONAL = ("ann@x.ie", "Annabel", "+353861234567", "laptop-of-ann", "Charged", "secret of ann")
 

@@ -16,7 +16,7 @@ from knownas.stages.ports import Gap
 from knownas.wiring import Worker
 from tests.builders import event, login
 from tests.pipeline.deployment import Deployment, deployed, page_of
-from tests.pipeline.test_outages import health_of, until_health
+from tests.pipeline.health import health_of, until_health
 
 RESOLVE, MATERIALIZE = {"events", "updates"}, {"resolved"}
 

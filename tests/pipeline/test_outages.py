@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from knownas.embedded import Kafka, Valkey, start_kafka, start_valkey
 from knownas.nouns import murmur2
 from tests.builders import event, login
 from tests.pipeline.deployment import Deployment, deployed
+from tests.pipeline.health import until_health
 
 NOW = 1_763_700_000
 
@@ -81,27 +79,6 @@ async def deployment_of_own(own_kafka: Kafka, own_valkey: Valkey, namespace: str
     """A deployment on services of its own."""
     async with deployed(own_kafka.bootstrap, own_valkey.url, namespace) as made:
         yield made
-
-
-async def health_of(worker_port: int, page: str = "/health") -> dict[str, Any]:
-    """What a worker's health page says."""
-
-    def ask() -> Any:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{worker_port}{page}", timeout=5) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            return json.load(error)
-
-    found: dict[str, Any] = await asyncio.to_thread(ask)
-    return found
-
-
-async def until_health(port: int, ready: bool) -> dict[str, Any]:
-    """Wait until the page says so."""
-    while (said := await health_of(port))["ready"] is not ready:
-        await asyncio.sleep(0.05)
-    return said
 
 
 async def test_a_store_that_is_killed_and_comes_back_loses_nothing(
