@@ -5,7 +5,7 @@ READY := .venv/ready
 BENCH := .cache/bench
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test faults mutate check audit bench lock clean
+.PHONY: setup demo test faults mutate check schemas audit bench lock clean
 
 setup: $(READY)
 
@@ -32,6 +32,10 @@ check: $(READY)
 	$(BIN)/lint-imports --cache-dir .cache/import_linter
 	$(BIN)/python tools/licences.py
 
+# What is made from the code's types: schemas/ and docs/reference/.
+schemas: $(READY)
+	@$(BIN)/python -m tools.schemas
+
 # Looks the pinned packages up in the list of known weaknesses: the one check that needs the network.
 audit:
 	@$(PYTHON) -m venv .cache/audit && .cache/audit/bin/pip install --quiet pip-audit
@@ -41,18 +45,20 @@ audit:
 bench: $(BENCH)/ready
 	@$(BENCH)/bin/python -m tests.bench $(ARGS)
 
-# Renews requirements/ (dev: all but the bench; run: what a worker in production needs; bench), Kafka's jars, and the
-# clients that the tests run, each with hashes; which Node clients, in which version, stands in tests/*/package.json.
+# Renews requirements/ (dev: all but the bench; run: what a worker in production needs; bench; build: what makes
+# the image's package), Kafka's jars, and the clients that the tests run, each with hashes; which Node clients, in which
+# version, stands in tests/*/package.json.
 COMPILE := .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: $(READY)
 	$(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv
 	$(COMPILE) pyproject.toml --extra dev --output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml --output-file requirements/run.txt
 	$(COMPILE) pyproject.toml --extra bench --output-file requirements/bench.txt
+	$(COMPILE) requirements/build.in --output-file requirements/build.txt
 	$(COMPILE) tests/clients/requirements.in --output-file tests/clients/requirements.txt
 	$(BIN)/python tools/lock_kafka.py
 	@command -v npm > /dev/null || { echo "npm is missing: tests/clients and tests/browser keep their locks. Install it: apt-get install npm" >&2; exit 1; }
-	for folder in tests/clients tests/browser; do (cd $$folder && rm -f package-lock.json && npm install --package-lock-only --loglevel=error) || exit 1; done
+	for folder in tests/clients tests/browser tests/schemas; do (cd $$folder && rm -f package-lock.json && npm install --package-lock-only --loglevel=error) || exit 1; done
 
 clean:
 	rm -rf .venv .cache .hypothesis build dist

@@ -85,6 +85,8 @@ async def test_a_body_that_cannot_be_taken_is_refused_in_json(
         ("DELETE", "/v1/records", "write", 405),
         ("GET", "/health", None, 200),
         ("HEAD", "/health", None, 200),
+        ("GET", "/health/live", None, 200),
+        ("GET", "/health/ready", None, 200),
         ("GET", "/metrics", None, 200),
         ("GET", "/docs", None, 200),
     ],

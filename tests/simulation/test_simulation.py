@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 from collections import Counter
@@ -10,7 +9,6 @@ from collections import Counter
 from tests.builders import setting
 from tests.simulation.comparing import differences
 from tests.simulation.histories import Placed, definitions, history
-from tests.simulation.loop import JumpingLoop
 from tests.simulation.world import Faults, World
 
 HISTORIES = int(os.environ.get("KNOWNAS_TEST_HISTORIES", "300"))
@@ -25,18 +23,8 @@ def simulate(seed: int) -> tuple[World, list[Placed], list[str]]:
     world = World(setting(), rng, faults, rng.choice([0, 0.5]), rng.choice([0, 1, 1]))
     world.definitions += definitions(rng)
     placed = history(rng, world.setting.partitions)
-    loop = JumpingLoop()
-    try:
-        loop.run_until_complete(_simulate(world, placed, rng))
-        return world, placed, differences(world)
-    finally:
-        for worker in world.workers:
-            worker.dead = True
-        while tasks := asyncio.all_tasks(loop):
-            for task in tasks:
-                task.cancel()
-            loop.run_until_complete(asyncio.wait(tasks, timeout=1))
-        loop.close()
+    world.play(_simulate(world, placed, rng))
+    return world, placed, differences(world)
 
 
 async def _simulate(world: World, placed: list[Placed], rng: random.Random) -> None:

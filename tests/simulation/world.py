@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -39,6 +39,7 @@ from knownas.stages.ports import Message, NoMeter, Partition
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
 from knownas.topics import Layout
+from tests.simulation.loop import JumpingLoop
 
 TIMELINE_ENTRIES = 500
 IDLE_SECONDS = 1.0
@@ -100,6 +101,20 @@ class World:
             (RESOLVED, self.setting.shards),
         )
         self.partitions = [(self.layout.name(topic), number) for topic, count in topics for number in range(count)]
+
+    def play(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let it be done, in no time; whoever still works then is stopped."""
+        loop = JumpingLoop()
+        try:
+            loop.run_until_complete(work)
+        finally:
+            for worker in self.workers:
+                worker.dead = True
+            while tasks := asyncio.all_tasks(loop):
+                for task in tasks:
+                    task.cancel()
+                loop.run_until_complete(asyncio.wait(tasks, timeout=1))
+            loop.close()
 
     def produce(self, topic: str, partition: int, value: bytes | None, at: int) -> None:
         """A producer's record."""

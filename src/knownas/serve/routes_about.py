@@ -24,6 +24,9 @@ def routes(health: Callable[[], dict[str, Any]], metrics: Callable[[], bytes], o
         status = health()
         return answer_json(status, 200 if status["ready"] else 503)
 
+    async def tell_alive(_: Asked) -> Answer:
+        return answer_json({"live": True})
+
     async def tell_metrics(_: Asked) -> Answer:
         return Answer(200, {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}, metrics())
 
@@ -37,6 +40,8 @@ def routes(health: Callable[[], dict[str, Any]], metrics: Callable[[], bytes], o
     plain, web = "text/plain", "text/html"
     mine = [
         Route("GET", "/health", tell_health, None, About("Alive and ready, with reasons", GROUP, gives=HealthShown)),
+        Route("GET", "/health/live", tell_alive, None, About("Alive, whatever it waits for", GROUP)),
+        Route("GET", "/health/ready", tell_health, None, About("Ready, with reasons", GROUP, gives=HealthShown)),
         Route("GET", "/metrics", tell_metrics, None, About("Counters for Prometheus", GROUP, media=plain)),
         Route("GET", "/docs", tell_people, None, About("What there is, for people", GROUP, media=web)),
         Route("GET", "/openapi.json", tell_programs, None, About("What there is, for programs", GROUP)),

@@ -76,27 +76,72 @@ class EventShown(TypedDict):
     last: Time
 
 
-class ProfileShown(TypedDict):
-    """A person as we know them."""
+class SystemShown(TypedDict):
+    """What the system computes of a person."""
+
+    age: Annotated[int | None, Meta(description="in years")]
+    ct_is_test_user: Literal["Yes", "No"]
+
+
+class AcquiredShown(TypedDict):
+    """When a person was first seen, and by which channel if the first visit said so."""
+
+    at: Time
+    source: NotRequired[str]
+    medium: NotRequired[str]
+    campaign: NotRequired[str]
+    referrer: NotRequired[str]
+
+
+class SessionShown(TypedDict):
+    """A person's visits: how many, when the newest began and what came last in it, when the one before began."""
+
+    count: int
+    start: Time
+    last: Time
+    previousStart: NotRequired[Time]
+
+
+class LocationShown(TypedDict, total=False):
+    """Where a person was last."""
+
+    city: str
+    country: str
+    latitude: float
+    longitude: float
+
+
+class ProfileInShort(TypedDict):
+    """Who a person is. Lists are the first 100; where there are more, a count says how many."""
 
     id: ProfileId
-    version: int
     type: Literal["anonymous", "addressable", "customer"]
-    reachable: list[str]
+    reachable: list[Literal["email", "push", "sms"]]
     identities: dict[str, list[str]]
     devices: list[str]
     guests: list[ProfileId]
     guestOf: ProfileId | None
+    optedOut: NotRequired[Annotated[list[str], Meta(description="addresses, as `channel:address`")]]
+    demerged: NotRequired[bool]
+    identityCount: NotRequired[int]
+    deviceCount: NotRequired[int]
+    guestCount: NotRequired[int]
+
+
+class ProfileShown(ProfileInShort):
+    """A person as we know them. Lists are the first 100; where there are more, a count says how many."""
+
+    version: Annotated[int, Meta(description="how many records were ever applied")]
     properties: dict[str, Any]
-    system: dict[str, Any]
+    system: SystemShown
     events: dict[str, EventShown]
     firstSeen: Time
     lastSeen: Time
     identifiedAt: Time | None
-    acquired: dict[str, Any]
-    session: dict[str, Any] | None
+    acquired: AcquiredShown
+    session: SessionShown | None
     context: dict[str, Any]
-    location: dict[str, Any] | None
+    location: LocationShown
     timezone: str | None
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Final
 
 from knownas.identity.plan import Arrival, Plan
 from knownas.nouns import Position
@@ -10,13 +13,14 @@ from knownas.profile.fold import Arrived, Folded
 from knownas.profile.time import Calendar
 from knownas.stages.hold import ShardHold, SourceHold
 
+_offset: Final = attrgetter("offset")
+
 
 def count_resolved(hold: SourceHold, arrivals: Sequence[Arrival], plan: Plan) -> None:
     """A chunk of stage 1 is done: its rejections."""
-    if plan.rejections:
-        at = {arrival.offset: arrival.at for arrival in arrivals}
-        for rejection in plan.rejections:
-            hold.figures.rejected(rejection.reason, rejection.position, at[rejection.position.offset])
+    for rejection in plan.rejections:
+        place = bisect_left(arrivals, rejection.position.offset, key=_offset)
+        hold.figures.rejected(rejection.reason, rejection.position, arrivals[place].at)
 
 
 def count_folded(hold: ShardHold, messages: Iterable[Arrived], folded: Folded, calendar: Calendar) -> None:
