@@ -30,9 +30,9 @@ class Visitor:
         """Run a script in the page; what it comes to."""
         return await self._chromium.ask("run", who=self.who, script=script)
 
-    async def until(self, script: str) -> None:
+    async def until(self, script: str, seconds: int = PATIENCE_SECONDS) -> None:
         """Wait until a script in the page comes to something true."""
-        await self._chromium.ask("until", who=self.who, script=script, milliseconds=PATIENCE_SECONDS * 1000)
+        await self._chromium.ask("until", who=self.who, script=script, milliseconds=seconds * 1000)
 
     async def press(self, *keys: str) -> None:
         """Press keys, one after the other."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from knownas.nouns import Profile
 from tests.browser.conftest import Shop
@@ -22,3 +22,14 @@ async def speaks_for(site: Shop, device: str) -> Profile:
     facts = await site.deployment.reader.facts(device)
     assert facts, f"nothing is known of {device}"
     return await site.deployment.profile(facts[-1].profile)
+
+
+async def becomes(
+    site: Shop, device: str, is_so: Callable[[Profile], bool], again: Callable[[], Awaitable[None]]
+) -> Profile:
+    """The same once it is so, after something was done again as often as it takes."""
+    async with asyncio.timeout(60):
+        await again()
+        while not is_so(person := await speaks_for(site, device)):
+            await again()
+    return person
