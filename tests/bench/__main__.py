@@ -12,10 +12,10 @@ import logging
 import sys
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
@@ -133,11 +133,7 @@ def serve(*, json: bool = False) -> int:
 
     if not _on_services(measured):
         return 1
-    if json:
-        say_json(seen[0].as_json())
-    else:
-        for line in serving_lines(seen[0]):
-            console.print(line)
+    _say(seen[0].as_json(), serving_lines(seen[0]), json)
     return 0
 
 
@@ -183,11 +179,7 @@ def rebuild(*, profiles: AtLeastOne = 100_000, json: bool = False) -> int:
 
     if not _on_services(measured):
         return 1
-    if json:
-        say_json(seen[0]._asdict())
-    else:
-        for line in rebuilding_lines(seen[0]):
-            console.print(line)
+    _say(seen[0]._asdict(), rebuilding_lines(seen[0]), json)
     return 1 if seen[0].differing_keys else 0
 
 
@@ -210,12 +202,16 @@ def find(*, profiles: AtLeastOne = 100_000, json: bool = False) -> int:
         except (EmbeddedError, Broken) as error:
             errors.print(f"bench: {error}", style="red", markup=False)
             return 1
-    if json:
-        say_json(found.as_json())
-    else:
-        for line in finding_lines(found):
-            console.print(line, markup=False)
+    _say(found.as_json(), finding_lines(found), json)
     return 0
+
+
+def _say(figures: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
+    if as_json:
+        say_json(figures)
+        return
+    for line in lines:
+        console.print(line, markup=False)
 
 
 def _on_services(work: Callable[[Services], Awaitable[None]]) -> bool:

@@ -152,10 +152,13 @@ def value_of(person: Profile, name: str) -> Any:
     return None if held is None else held.value
 
 
+LOST = ("Lost answer", "ann-1", "Visits", "$incr")
+
+
 def words(path: str) -> set[str]:
-    """What of a few words is in what the SDK sent."""
+    """What of the words whose answers are lost is in what the SDK sent."""
     sent = unpack(parse_qs(urlsplit(path).query).get("d", [""])[0])
-    return {word for word in ("Lost answer", "ann-1", "Visits", "$incr") if word in sent}
+    return {word for word in LOST if word in sent}
 
 
 async def test_what_is_stored_and_not_answered_is_sent_again_and_counts_once(site: Shop) -> None:
@@ -165,9 +168,7 @@ async def test_what_is_stored_and_not_answered_is_sent_again_and_counts_once(sit
     await ann.run(event("Lost answer", "{Price: 5}"))
     await ann.run(login({"Identity": "ann-1"}))
     await ann.run("clevertap.profile.push({Site: {Visits: 1}}); void clevertap.handleIncrementValue('Visits', 5)")
-    await until(
-        lambda: {"Lost answer", "ann-1", "Visits", "$incr"} <= {word for path in site.tls.lost for word in words(path)}
-    )
+    await until(lambda: set(LOST) <= {word for path in site.tls.lost for word in words(path)})
     site.tls.loses = nothing
 
     async def comes_back() -> None:

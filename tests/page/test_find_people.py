@@ -5,36 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import uuid
-from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import pytest_asyncio
 
-from tests.page.shop import HOSTILE, Browser, Seen, shop, signed_in
+from tests.page.shop import HOSTILE, Browser, Seen, signed_in
 from tests.serve.running import Gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.services]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(kafka: str, redis_url: str) -> AsyncIterator[Gateway]:
-    """A shop whose page asks for a key."""
-    async with shop(kafka, redis_url, f"f{uuid.uuid4().hex[:8]}", is_open=False) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def reader(gateway: Gateway) -> Browser:
-    """Somebody who may look."""
-    return await signed_in(gateway, "read")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def admin(gateway: Gateway) -> Browser:
-    """Somebody who may do more."""
-    return await signed_in(gateway, "admin")
 
 
 async def press(browser: Browser, seen: Seen, button: str, **changes: str) -> Seen:

@@ -8,18 +8,25 @@
 local at, tag, call = KEYS[1], ARGV[1], redis.call
 local held = call('HMGET', at, 'token', 'pos')
 if held[1] ~= ARGV[2] or held[2] ~= ARGV[3] then return 0 end
+-- A few thousand arguments are the most that Lua hands on at once.
+local function in_parts(list, command, key, option)
+  local answer = 0
+  for i = 1, #list, 4000 do
+    local last = math.min(i + 3999, #list)
+    if option then answer = call(command, key, option, unpack(list, i, last))
+    elseif key then answer = call(command, key, unpack(list, i, last))
+    else answer = call(command, unpack(list, i, last)) end
+  end
+  return answer
+end
+
 local write = cmsgpack.unpack(ARGV[4])
 local cap, profiles, timelines, counters, overflow = write[5], write[6], write[7], write[8], write[9]
 
-for i = 1, #profiles, 4000 do
-  call('MSET', unpack(profiles, i, math.min(i + 3999, #profiles)))
-end
+in_parts(profiles, 'MSET')
 for i = 1, #timelines, 2 do
   local key, entries = timelines[i], timelines[i + 1]
-  local length = 0
-  for j = 1, #entries, 4000 do
-    length = call('RPUSH', key, unpack(entries, j, math.min(j + 3999, #entries)))
-  end
+  local length = in_parts(entries, 'RPUSH', key)
   if length > cap then call('LTRIM', key, -cap, -1) end
 end
 for i = 1, #counters, 2 do call('HINCRBY', tag .. 'n', counters[i], counters[i + 1]) end
@@ -43,18 +50,14 @@ if indexed == '0' then
 elseif indexed == '1' then
   call('HSET', at, 'indexed', '1')
 end
-for i = 1, #guests, 4000 do
-  call('ZADD', tag .. 'idle', unpack(guests, i, math.min(i + 3999, #guests)))
-end
-for i = 1, #others, 4000 do
-  call('ZREM', tag .. 'idle', unpack(others, i, math.min(i + 3999, #others)))
-end
+in_parts(guests, 'ZADD', tag .. 'idle')
+in_parts(others, 'ZREM', tag .. 'idle')
 
 local state, codes, ids, taken, freed, expired, planes = write[16], write[17], write[18], write[19], write[20], write[21], write[22]
 if #state > 0 then call('HSET', tag .. 'q:n', unpack(state)) end
 for i = 1, #codes, 2 do
   local key, pairs = tag .. 'q:c' .. codes[i], codes[i + 1]
-  for j = 1, #pairs, 4000 do call('HSET', key, unpack(pairs, j, math.min(j + 3999, #pairs))) end
+  in_parts(pairs, 'HSET', key)
 end
 for i = 1, #ids, 2 do call('SETRANGE', tag .. 'q:ids', ids[i] * 16, ids[i + 1]) end
 if taken > 0 then call('LTRIM', tag .. 'q:free', 0, -taken - 1) end
@@ -95,22 +98,14 @@ for i = 1, #planes, 5 do
 end
 
 local past, due, segments, ended = write[24], write[25], write[26], write[27]
-for i = 1, #past, 4000 do
-  call('ZREM', tag .. 's:due', unpack(past, i, math.min(i + 3999, #past)))
-end
-for i = 1, #due, 4000 do
-  call('ZADD', tag .. 's:due', 'LT', unpack(due, i, math.min(i + 3999, #due)))
-end
+in_parts(past, 'ZREM', tag .. 's:due')
+in_parts(due, 'ZADD', tag .. 's:due', 'LT')
 if #segments > 0 then call('HSET', tag .. 's:n', unpack(segments)) end
 if #ended > 0 then call('HDEL', tag .. 's:n', unpack(ended)) end
 
 local figures, uncounted = write[28], write[29]
-for i = 1, #figures, 4000 do
-  call('HSET', tag .. 'fig', unpack(figures, i, math.min(i + 3999, #figures)))
-end
-for i = 1, #uncounted, 4000 do
-  call('HDEL', tag .. 'fig', unpack(uncounted, i, math.min(i + 3999, #uncounted)))
-end
+in_parts(figures, 'HSET', tag .. 'fig')
+in_parts(uncounted, 'HDEL', tag .. 'fig')
 
 if write[3] > 0 then call('LTRIM', tag .. 'out', write[3], -1) end
 if write[4] ~= '' then call('RPUSH', tag .. 'out', write[4]) end

@@ -34,6 +34,12 @@ class Stream(NamedTuple):
     parts: AsyncGenerator[bytes, None]
 
 
+def event_stream(parts: AsyncGenerator[bytes, None]) -> Stream:
+    """Server-sent events, which no proxy on the way may hold back."""
+    kind = "text/event-stream; charset=utf-8"
+    return Stream({"Content-Type": kind, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}, parts)
+
+
 def bearer(asked: Asked) -> Sequence[str]:
     """The key of knownas' own calls: `Authorization: Bearer KEY`."""
     scheme, _, key = asked.headers.get("authorization", "").partition(" ")

@@ -18,15 +18,12 @@ from knownas.nouns import CHANGED, shard_of
 from knownas.serve.faults import bad_request
 from knownas.serve.limits import too_many
 from knownas.serve.metrics import GatewayMetrics
-from knownas.serve.routes import About, Route, Stream
+from knownas.serve.routes import About, Route, Stream, event_stream
 from knownas.topics import Layout
 
 HEARTBEAT_SECONDS: Final = 15.0
 RETRY_MS: Final = 2_000
 LONGEST_ID: Final = 20_000
-_HEADERS: Final = {
-    "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache", "X-Accel-Buffering": "no",
-}  # fmt: skip
 
 
 class Streams:
@@ -50,7 +47,7 @@ class Streams:
             raise bad_request("bad_event_id", "this id is of another deployment")
         profile = asked.said("profile") or None
         partitions = range(self._layout.shards) if profile is None else [shard_of(profile, self._layout.shards)]
-        return Stream(_HEADERS, self._parts(list(partitions), after, profile))
+        return event_stream(self._parts(list(partitions), after, profile))
 
     async def _parts(
         self, partitions: list[int], after: dict[int, int], profile: str | None

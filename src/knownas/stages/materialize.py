@@ -10,7 +10,7 @@ go through the stage in waves, the first of each chunk, then the second.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -157,38 +157,31 @@ class Materialize:
                 self._lose(work)
             else:
                 work.hold.profiles.update(profiles)
-        works = await self._read_directories([work for work in works if work.hold.alive])
-        works = await self._read_figures(await self._read_segments(works))
+        works = await self._read("directory", [work for work in works if work.hold.alive], self._store.directories)
+        works = await self._enrol_all(works)
+        works = await self._read("segments", works, self._store.registries)
+        works = await self._read("figures", works, self._store.figures)
         for work in works:
             work.timelines = await self._segments.timelines(work.hold, [arrived for arrived, _, _ in work.messages])
         return works
 
-    async def _read_segments(self, works: list[Work]) -> list[Work]:
-        unread = [work for work in works if work.hold.segments is None]
-        found = await self._store.registries([work.hold for work in unread]) if unread else []
-        for work, registry in zip(unread, found, strict=True):
-            work.hold.segments = registry
-            if registry is None:
+    async def _read(
+        self, kept: str, works: list[Work], ask: Callable[[list[ShardHold]], Awaitable[list[Any]]]
+    ) -> list[Work]:
+        """What holds keep beside profiles, for those that do not have it yet."""
+        unread = [work for work in works if getattr(work.hold, kept) is None]
+        found = await ask([work.hold for work in unread]) if unread else []
+        for work, what in zip(unread, found, strict=True):
+            setattr(work.hold, kept, what)
+            if what is None:
                 self._lose(work)
         return [work for work in works if work.hold.alive]
 
-    async def _read_figures(self, works: list[Work]) -> list[Work]:
-        unread = [work for work in works if work.hold.figures is None]
-        found = await self._store.figures([work.hold for work in unread]) if unread else []
-        for work, figures in zip(unread, found, strict=True):
-            work.hold.figures = figures
-            if figures is None:
-                self._lose(work)
-        return [work for work in works if work.hold.alive]
-
-    async def _read_directories(self, works: list[Work]) -> list[Work]:
-        unread = [work for work in works if work.hold.directory is None]
-        if not unread:
-            return works
-        found = await self._store.directories([work.hold for work in unread])
-        for work, directory in zip(unread, found, strict=True):
-            work.hold.directory = directory
-            if directory is None or not (directory.complete or await self._enrol(work)):
+    async def _enrol_all(self, works: list[Work]) -> list[Work]:
+        for work in works:
+            directory = work.hold.directory
+            assert directory is not None
+            if not (directory.complete or await self._enrol(work)):
                 self._lose(work)
         return [work for work in works if work.hold.alive]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from knownas.errors import WorldFault
 from knownas.serve.limits import too_many
-from knownas.serve.routes import Stream
+from knownas.serve.routes import Stream, event_stream
 
 _ENDS: Final = re.compile(r"\r\n|\r|\n")
 """What ends a line of a stream; other line ends of a text stay what they are."""
@@ -18,9 +18,6 @@ LOOK_SECONDS: Final = 0.5
 """How often a stream looks for what is new."""
 HEARTBEAT_LOOKS: Final = 30
 RETRY_MS: Final = 3_000
-HEADERS: Final = {
-    "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache", "X-Accel-Buffering": "no",
-}  # fmt: skip
 
 
 class Watching:
@@ -38,7 +35,7 @@ class Watching:
         """A stream of what each look finds: parts of a page, or nothing; it ends when the looks do."""
         if self._open >= self._most:
             raise too_many(f"{self._most} pages are open that hear what is new", 5)
-        return Stream(HEADERS, self._parts(looks))
+        return event_stream(self._parts(looks))
 
     async def _parts(self, looks: AsyncGenerator[str | None, None]) -> AsyncGenerator[bytes, None]:
         self._open += 1
