@@ -54,7 +54,7 @@ def test_who_only_looks_claims_nothing_and_sets_nothing_of_the_person(kind: str)
     facebook = Identity("facebook", "f")
     known = P_OWNS_ANN._replace(owners={**P_OWNS_ANN.owners, facebook: None})
     plan = _plan(_arrival(record), known=known)
-    [(message, _)] = plan.resolved
+    message = plan.resolved[0].message
     assert (message.profile, message.claims, message.sets, message.generations) == ("P", [], {}, (0, -1))
     assert message.releases == ([ANN] if kind == "release" else [])
     assert (plan.rows, plan.takes) == ([], False)
@@ -177,7 +177,7 @@ def test_a_claim_after_a_release_in_the_same_chunk_is_of_the_next_generation() -
     )
     again = NAMES.person(ANN, 1)
     assert plan.owners[ANN] == Owner(again, 1, "events", 0, 6)
-    [(message, _)] = plan.resolved
+    message = plan.resolved[0].message
     assert (message.profile, message.generations) == (again, (1,))
 
 
@@ -189,7 +189,7 @@ def _said(offset: int, seconds: int = 0, **more: Any) -> Arrival:
 
 
 def _counted(plan: Plan) -> list[int]:
-    return [message.source.offset for message, _ in plan.resolved]
+    return [sent.message.source.offset for sent in plan.resolved]
 
 
 def test_a_second_record_with_the_same_id_is_a_repeat_and_one_with_another_is_not() -> None:
@@ -253,7 +253,7 @@ def test_the_same_id_under_another_key_is_another() -> None:
 
 def test_what_a_shard_asks_acts_once() -> None:
     origin = Origin(Position("resolved", 0, 7 << 20), NOON * 1000)
-    asked = _asked(Detach("d-1", "P", "demerged", NOON))._replace(origin=origin)
+    asked = msgspec.structs.replace(_asked(Detach("d-1", "P", "demerged", NOON)), origin=origin)
     known = NOTHING._replace(facts={D1: (Fact(2, "guest", "P", 0),)})
-    plan = _plan(asked, asked._replace(offset=6), known=known)
+    plan = _plan(asked, msgspec.structs.replace(asked, offset=6), known=known)
     assert (plan.repeats, len(plan.rows), plan.origins) == (1, 1, {"resolved/0": 7 << 20})

@@ -24,6 +24,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import faust
 import msgspec
+import uvloop
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
     ConsumerStoppedError,
@@ -293,7 +294,9 @@ class PollConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> PollThread:
-        return PollThread(self, loop=self.loop, beacon=self.beacon)
+        thread = PollThread(self, loop=self.loop, thread_loop=uvloop.new_event_loop(), beacon=self.beacon)
+        _set(thread, _close_thread_loop_on_stop=True)  # as if it were of the thread's own making
+        return thread
 
     # Holds: taken after each rebalance, given up before the next.
 

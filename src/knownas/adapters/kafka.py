@@ -121,8 +121,9 @@ def next_batch(producer: AIOKafkaProducer, messages: deque[Message]) -> Any:
     """A batch of as many messages as fit; they leave the queue."""
     batch = producer.create_batch()
     while messages:
-        key, value, headers, at = messages[0]  # aiokafka wants headers as a list
-        if batch.append(key=key, value=value, timestamp=at, headers=list(headers)) is None:
+        message = messages[0]
+        headers = list(message.headers)  # as aiokafka wants them
+        if batch.append(key=message.key, value=message.value, timestamp=message.at, headers=headers) is None:
             break
         messages.popleft()
     return batch

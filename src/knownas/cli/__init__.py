@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from cyclopts import App, CycloptsError
 
 from knownas import __version__
@@ -68,7 +69,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = command(*bound.args, **bound.kwargs)
         if asyncio.iscoroutine(result):
-            result = asyncio.run(result)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                result = runner.run(result)
     except WrongInput as error:
         return _problem(error, WRONG_INPUT)
     except WorldFault as error:

@@ -27,8 +27,8 @@ class Case:
     owner rows it writes."""
 
     __slots__ = (
-        "arrival", "before", "binds", "desk", "device", "facts", "guest", "intake", "key", "position", "row_count",
-        "settled", "takes",
+        "arrival", "before", "binds", "desk", "device", "facts", "guest", "intake", "key", "row_count", "settled",
+        "takes",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, arrival: Arrival, intake: Intake) -> None:
@@ -36,7 +36,6 @@ class Case:
         self.device: str | None = None
         self.key: str | None = None
         self.facts: Facts = ()
-        self.position = Position(desk.topic, desk.partition, arrival.offset)
         self.row_count = 0
         self.binds: str | None = None
         self.guest: str | None = None
@@ -45,6 +44,11 @@ class Case:
         self.before: Outcome | None = None
         if intake.named.usable:
             self.before = desk.known.outcomes.get(arrival.offset)
+
+    @property
+    def position(self) -> Position:
+        """Where the record stands."""
+        return Position(self.desk.topic, self.desk.partition, self.arrival.offset)
 
     @property
     def is_suppressing(self) -> bool:
@@ -205,11 +209,12 @@ class Case:
             claims, sets = self.gained()
             ignores = [*ignores, *(key for key in named.taken if key not in sets)]
         settled = self.settled
-        position, at, ts = self.position, arrival.at, intake.ts
+        topic, partition, offset = self.desk.topic, self.desk.partition, arrival.offset
+        at, ts = arrival.at, intake.ts
         self.send(
             Resolved(
                 profile=profile,
-                source=Source(*position, 0),
+                source=Source(topic, partition, offset, 0),
                 at=at,
                 ts=ts,
                 record=msgspec.Raw(intake.raw),
@@ -222,7 +227,9 @@ class Case:
             )
         )
         if self.guest is not None:
-            self.send(Resolved(profile=self.guest, source=Source(*position, 1), at=at, ts=ts, guestOf=profile))
+            self.send(
+                Resolved(profile=self.guest, source=Source(topic, partition, offset, 1), at=at, ts=ts, guestOf=profile)
+            )
         if settled is not None:
             self.count(Outcome(settled.profile, settled.claimed, settled.refused, settled.seen))
         elif named.usable or arrival.mark is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from knownas.identity.facts import Facts
 from knownas.identity.repeats import Counted
 from knownas.nouns import Identity, LedgerRow, Outcome, Owner, Rejection, Resolved
@@ -16,7 +18,7 @@ Header = tuple[str, bytes | None]
 """As Kafka has them: a value may be null."""
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """One Kafka record with what was read from it. `device` is its device's hashed name and `home` the partition where
     that belongs, both None where it has none. `mark` stands for the producer's own id, where there is one."""
 
@@ -62,7 +64,7 @@ class Moved(NamedTuple):
     at: int
 
 
-class Sent(NamedTuple):
+class Sent(msgspec.Struct, frozen=True, gc=False):
     """A resolved message and the headers that go with it."""
 
     message: Resolved

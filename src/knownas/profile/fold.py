@@ -185,7 +185,8 @@ class Fold:
         self._counters: dict[str, int] = {}
         self._overflow: list[Overflow] = []
         self._then: dict[str, Before] = {}
-        self._dirty: dict[str, Arrived] = {}  # the last changing record of profiles that are not told yet
+        self._dirty: dict[str, Arrived] = {}  # the last changing record of profiles that changed
+        self._pictures: dict[str, Profile] = {}  # those that moved on since, as they were then
         self._changes: dict[str, bytes] = {}
         self._rows: list[LedgerRow] = []
         self._rejections: list[Rejection] = []
@@ -200,7 +201,7 @@ class Fold:
     def result(self) -> Folded:
         """Everything folded so far."""
         self._turn_minute(self._minute_from)
-        for profile_id in list(self._dirty):
+        for profile_id in self._dirty:
             self._render(profile_id)
         for profile_id, stood in self._stood.items():
             profile = self._touched[profile_id]
@@ -259,7 +260,7 @@ class Fold:
             self._change(profile, arrived)
             return
         if profile_id in self._dirty:
-            self._render(profile_id)
+            self._keep_picture(profile)
         profile.version += 1
         self._count(profile, arrived)
 
@@ -301,11 +302,12 @@ class Fold:
 
     def _change(self, profile: Profile, arrived: Arrived) -> None:
         if profile.id in self._dirty:
-            self._render(profile.id)
+            self._keep_picture(profile)
         if profile.id not in self._then:
             self._then[profile.id] = before(profile, self._publish_counts)
             self._stood[profile.id] = terms.standing(profile) if profile.version else []
-        mark_before = self._mark(profile, arrived)
+        is_new = not profile.version
+        mark_before = () if is_new else self._mark(profile, arrived, reachable(profile))
         kind_before = kind_of(profile)
         events_before = events_total(profile) if arrived.guestOf else 0
         profile.version += 1
@@ -313,7 +315,8 @@ class Fold:
             self._mark_test(profile, arrived)
         else:
             self._apply(profile, arrived)
-        profile.type = type_of(profile, reachable(profile))
+        channels = reachable(profile)
+        profile.type = type_of(profile, channels)
         if arrived.guestOf is not None and profile.guest_of is None:
             profile.guest_of = arrived.guestOf
             self._tally("links", 1)
@@ -323,9 +326,10 @@ class Fold:
         if kind != kind_before:
             self._tally(kind_before, -1)
             self._tally(kind, 1)
-        if self._mark(profile, arrived) != mark_before:
+        if is_new or self._mark(profile, arrived, channels) != mark_before:
             profile.changed = profile.version
             self._dirty[profile.id] = arrived
+            self._pictures.pop(profile.id, None)
 
     def _apply(self, profile: Profile, arrived: Arrived) -> None:
         self._identify(profile, arrived)
@@ -343,15 +347,13 @@ class Fold:
         self._write_row(arrived, "tested", "test" if record.test else "not_test")
         self._list(profile, arrived)
 
-    def _mark(self, profile: Profile, arrived: Arrived) -> tuple[Any, ...]:
+    def _mark(self, profile: Profile, arrived: Arrived, channels: list[str]) -> tuple[Any, ...]:
         """What a change is recognized by. Lists only grow; properties are looked at where the record may set any, as
         bytes, in which `1`, `1.0` and `true` differ."""
-        if not profile.version:
-            return ()
         sets = arrived.sets or (arrived.record is not None and arrived.record.profileData)
         return (
             profile.type,
-            reachable(profile),
+            channels,
             len(profile.identities) + profile.identities_more,
             len(profile.devices) + profile.devices_more,
             len(profile.guests) + profile.guests_more,
@@ -493,9 +495,16 @@ class Fold:
         if profile.guest_of is not None:
             self._tally("gray", 1)
 
+    def _keep_picture(self, profile: Profile) -> None:
+        """A change is told as it was when it happened: keep what a record that changes nothing more moves on. Rendering
+        it here would be in vain wherever another change follows in the chunk."""
+        if profile.id not in self._pictures:
+            events = {name: Count(count.count, count.first, count.last) for name, count in profile.events.items()}
+            self._pictures[profile.id] = msgspec.structs.replace(profile, events=events)
+
     def _render(self, profile_id: str) -> None:
-        last, profile = self._dirty.pop(profile_id), self._touched[profile_id]
-        then = self._then[profile_id]
+        last, then = self._dirty[profile_id], self._then[profile_id]
+        profile = self._pictures.get(profile_id) or self._touched[profile_id]
         self._changes[profile_id] = message(then, profile, last.ts, last.at, self._publish_counts)
 
     def _tally(self, counter: str, amount: int) -> None:

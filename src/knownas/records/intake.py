@@ -48,7 +48,7 @@ class Flaw(NamedTuple):
     detail: str
 
 
-class Intake(NamedTuple):
+class Intake(msgspec.Struct, frozen=True, gc=False):
     """A record that passed, with its time, its identities and the property keys that are refused.
 
     `raw` is the JSON that goes on; it differs from the producer's bytes only where those held a NUL in a text.

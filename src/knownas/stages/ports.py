@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from knownas.find.segments import Registry
 from knownas.find.terms import Directory
 from knownas.identity.plan import Known, Plan
@@ -34,7 +36,7 @@ class Chunk(Protocol):
         """The offset after the last record."""
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message for a partition; `at` is its Kafka timestamp in milliseconds, None for now."""
 
     key: bytes | None

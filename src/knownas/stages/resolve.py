@@ -227,12 +227,13 @@ class Resolve:
         if tracer is not None:
             tracer.begin()
         for work in works:
-            for message, headers in work.plan.resolved:
+            for sent in work.plan.resolved:
+                message = sent.message
                 target = (resolved, shard_of_profile(message.profile))
                 batch = batches.get(target)
                 if batch is None:
                     batch = batches[target] = []
-                onwards = headers if tracer is None else tracer.forward(headers)
+                onwards = sent.headers if tracer is None else tracer.forward(sent.headers)
                 batch.append(Message(message.profile.encode(), encode(message), onwards, message.at))
             for rejection in work.plan.rejections:
                 target = (self._layout.name(REJECTED), work.hold.partition)
