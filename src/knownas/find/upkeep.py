@@ -143,9 +143,13 @@ class Upkeep:
         directory = self._directory
         for field in which:
             old, new = was.get(field), now.get(field)
-            if old != new:
-                before = terms.of_field(directory, field, old)
-                self.move(before, terms.of_field(directory, field, new), profile.number)
+            if old == new:
+                continue
+            after = terms.of_field(directory, field, new)
+            if old is None:
+                self.turn(after, profile.number, IN)
+            else:
+                self.move(terms.of_field(directory, field, old), after, profile.number)
 
     def seen(self, profile: Profile, slice_: str, was: Timestamp, now: Timestamp) -> None:
         """The first or the last record is another."""
