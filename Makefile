@@ -31,15 +31,16 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --cache-dir .cache/import_linter
 	$(BIN)/python tools/licences.py
+	@$(MAKE) --no-print-directory audit
 
 # What is made from the code's types: schemas/ and docs/reference/.
 schemas: $(READY)
 	@$(BIN)/python -m tools.schemas
 
-# Looks the pinned packages up in the list of known weaknesses: the one check that needs the network.
-audit:
-	@$(PYTHON) -m venv .cache/audit && .cache/audit/bin/pip install --quiet pip-audit
-	@.cache/audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements/run.txt
+# Looks the pinned packages up in the list of known weaknesses: the one check that needs the network. Without one it says so.
+audit: $(READY)
+	@test -x .cache/audit/bin/pip-audit || { $(PYTHON) -m venv .cache/audit && .cache/audit/bin/pip install --quiet pip-audit; } || true
+	@$(BIN)/python tools/audit.py .cache/audit/bin/pip-audit requirements/run.txt
 
 # The peers' packages have an environment of their own: one of them holds others at versions that knownas is beyond.
 bench: $(BENCH)/ready
@@ -47,7 +48,7 @@ bench: $(BENCH)/ready
 
 # Renews requirements/ (dev: all but the bench; run: what a worker in production needs; bench; build: what makes
 # the image's package), Kafka's jars, and the clients that the tests run, each with hashes; which Node clients, in which
-# version, stands in tests/*/package.json.
+# version, stands in the package.json beside each lock; Go's client in tests/docs/producers/go.mod, for `go get`.
 COMPILE := .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: $(READY)
 	$(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv
@@ -57,8 +58,8 @@ lock: $(READY)
 	$(COMPILE) requirements/build.in --output-file requirements/build.txt
 	$(COMPILE) tests/clients/requirements.in --output-file tests/clients/requirements.txt
 	$(BIN)/python tools/lock_kafka.py
-	@command -v npm > /dev/null || { echo "npm is missing: tests/clients and tests/browser keep their locks. Install it: apt-get install npm" >&2; exit 1; }
-	for folder in tests/clients tests/browser tests/schemas; do (cd $$folder && rm -f package-lock.json && npm install --package-lock-only --loglevel=error) || exit 1; done
+	@command -v npm > /dev/null || { echo "npm is missing: the locks of the Node packages stay as they are. Install it: apt-get install npm" >&2; exit 1; }
+	for folder in tests/clients tests/browser tests/schemas tests/docs/producers; do (cd $$folder && rm -f package-lock.json && npm install --package-lock-only --loglevel=error) || exit 1; done
 
 clean:
 	rm -rf .venv .cache .hypothesis build dist

@@ -61,8 +61,13 @@ def cluster(state_dir: Path, size: int = 3) -> Iterator[list[ConfiguredValkey]]:
         for number, node in enumerate(nodes):
             node.say("CLUSTER", "ADDSLOTSRANGE", SLOTS * number // size, SLOTS * (number + 1) // size - 1)
             node.say("CLUSTER", "MEET", "127.0.0.1", nodes[0].port, nodes[0].bus)
-        until(lambda: all(_is_formed(node, size) for node in nodes), "the cluster did not form")
+        until_formed(nodes)
         yield nodes
+
+
+def until_formed(nodes: Sequence[ConfiguredValkey]) -> None:
+    """Wait until every node says that all slots are served."""
+    until(lambda: all(_is_formed(node, len(nodes)) for node in nodes), "the cluster did not form")
 
 
 def url_of(nodes: Sequence[Valkey]) -> str:

@@ -60,7 +60,7 @@ FLOW: Final = [
         ),
         Panel(
             "Rejected",
-            {"": rate("knownas_rejected_total") + " / " + RESOLVED},
+            {"": f"({rate('knownas_rejected_total')} or vector(0)) / ({RESOLVED} > 0)"},
             "percentunit", now=True, width=5,
         ),
     ]),
@@ -122,7 +122,8 @@ WORKERS: Final = [
             "{{stage}} {{step}}": quantile(0.99, "knownas_step_seconds", "stage, step", 'step=~"load|commit"'),
         }, "s"),
         Panel("Profiles found in the cache", {
-            "": rate("knownas_cache_lookups_total", where='result="hit"') + " / " + rate("knownas_cache_lookups_total"),
+            "found": rate("knownas_cache_lookups_total", where='result="hit"')
+            + " / (" + rate("knownas_cache_lookups_total") + " > 0)",
         }, "percentunit"),
         Panel("Fenced, and claims lost", {
             "commits of {{stage}}": rate("knownas_fenced_commits_total", "stage"),
@@ -130,7 +131,10 @@ WORKERS: Final = [
         }, "cps"),
     ]),
     Row("The processes", [
-        Panel("Processor", {"{{instance}}": 'rate(process_cpu_seconds_total{job=~"knownas.*"}[$__rate_interval])'}),
+        Panel(
+            "Processor", {"{{instance}}": 'rate(process_cpu_seconds_total{job=~"knownas.*"}[$__rate_interval])'},
+            "percentunit", "Of one processor: a worker uses one.",
+        ),
         Panel("Memory", {"{{instance}}": 'process_resident_memory_bytes{job=~"knownas.*"}'}, "bytes"),
         Panel("Cached profiles", {"{{instance}}": "knownas_cached_profiles"}),
     ]),
@@ -175,7 +179,7 @@ def _panel(panel: Panel, place: dict[str, int]) -> dict[str, Any]:
     return {
         "type": "stat" if panel.now else "timeseries", "title": panel.title, "description": panel.says,
         "datasource": SOURCE, "gridPos": place, "targets": targets,
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0, "custom": own}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0, "noValue": "none", "custom": own}, "overrides": []},
     }  # fmt: skip
 
 

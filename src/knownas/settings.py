@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -90,12 +91,18 @@ class Settings(AccessSettings):
         None, pattern=r"^[A-Za-z0-9._-]{1,100}$",
         description="a name of letters, digits and . _ - that this worker alone has and keeps over restarts",
     )  # fmt: skip
+    keep_place: bool = Field(
+        False, description="a named worker that is told to stop keeps its partitions for its return; by default the "
+        "others go on with them at once",
+    )  # fmt: skip
     drain_seconds: float = Field(20.0, gt=0, description="how long a worker that is told to stop may take")
     health_host: str = Field("127.0.0.1", min_length=1, description="address of a worker's health page")
     health_port: int = Field(0, ge=0, le=65535, description="port of a worker's health page; 0 takes a free one")
     log_json: bool = Field(False, description="log lines as JSON objects")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
-    traces: bool = Field(False, description="OpenTelemetry traces of records that carry a trace; needs knownas[otel]")
+    traces: bool = Field(
+        False, description="OpenTelemetry traces from requests and records to changes; needs knownas[otel]"
+    )
     http_host: str = Field("127.0.0.1", min_length=1, description="address that the gateway listens on")
     http_port: int = Field(8088, ge=0, le=65535, description="port of the gateway; 0 takes a free one")
     http_origins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -175,7 +182,7 @@ class Settings(AccessSettings):
 
     @model_validator(mode="after")
     def _check_secret(self) -> Settings:
-        if self.secret is not None and self.secret_file is not None:
+        if self.secret is not None and self.secret_file:
             raise ValueError("set KNOWNAS_SECRET or KNOWNAS_SECRET_FILE, not both")
         return self
 
@@ -206,10 +213,11 @@ class Settings(AccessSettings):
         """The deployment's secret; without one nothing that hashes may start."""
         if self.secret is not None:
             return self.secret.get_secret_value().encode()
-        if self.secret_file is None:
+        if not self.secret_file:
             raise CannotStart(
                 "no secret is set: put at least 8 characters into KNOWNAS_SECRET, or name a file that holds them in "
-                "KNOWNAS_SECRET_FILE (make one: head -c 32 /dev/urandom | base64 > knownas.secret)"
+                "KNOWNAS_SECRET_FILE (make one: head -c 32 /dev/urandom | base64 > knownas.secret). Where `knownas up` "
+                "or `knownas demo` runs, type this in the folder in which that was started"
             )
         try:
             secret = Path(self.secret_file).read_text(encoding="utf-8").strip()
@@ -218,6 +226,10 @@ class Settings(AccessSettings):
         if len(secret) < 8:
             raise CannotStart(f"KNOWNAS_SECRET_FILE {self.secret_file} holds fewer than 8 characters")
         return secret.encode()
+
+
+_OF_KUBERNETES: Final = re.compile(r"_SERVICE_(HOST|PORT(_\w+)?)$|_PORT(_\d+_\w+)?$")
+"""What a pod is told of services, whose names may begin like ours."""
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -230,6 +242,17 @@ def load(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise CannotStart("\n".join(_problem(problem) for problem in error.errors())) from None
+
+
+def unread() -> dict[str, str]:
+    """Variables of the environment that look like settings and are none, with the setting that may be meant, if any."""
+    known = [f"KNOWNAS_{name.upper()}" for name in Settings.model_fields]
+    strange = [name for name in os.environ if name.startswith("KNOWNAS_") and name not in known]
+    return {
+        name: next(iter(get_close_matches(name, known, 1, 0.8)), "")
+        for name in sorted(strange)
+        if not _OF_KUBERNETES.search(name)
+    }
 
 
 def _problem(problem: Any) -> str:

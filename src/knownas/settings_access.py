@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 FROM_FILES: Final = ("redis", "redis_password", "kafka_password", "http_token_keys")
@@ -39,6 +39,11 @@ class AccessSettings(BaseSettings):
     )
     redis_wait_ms: int = Field(5_000, ge=100, le=20_000, description="how long that may take before it is tried anew")
     http_token_keys_file: str | None = Field(None, description="a file that holds the keys of tokens")
+
+    @field_validator("kafka_security", mode="before")
+    @classmethod
+    def _read_security(cls, said: Any) -> Any:
+        return said.lower() if isinstance(said, str) else said  # Kafka's own settings write SASL_SSL
 
     @model_validator(mode="before")
     @classmethod

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Only = Literal["resolve", "materialize"]
+"""The one stage that a worker may be for."""
 
 
 class Layout(NamedTuple):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable
 from typing import Any
 
-from knownas.adapters.faust_app import FENCED, Only, crash_of, make_app
+from knownas.adapters.faust_app import FENCED, crash_of, make_app
 from knownas.adapters.kafka import KafkaOutlet
 from knownas.adapters.kafka_access import Kafka
 from knownas.adapters.kafka_ends import KafkaEnds
@@ -15,6 +14,7 @@ from knownas.adapters.segments import SegmentStore
 from knownas.adapters.snapshots import RedisSnapshotStore
 from knownas.adapters.store import RedisShardStore, RedisSourceStore
 from knownas.errors import NotDrained
+from knownas.operate.collector import calm_collector
 from knownas.operate.gauges import Gauges
 from knownas.operate.health import Health
 from knownas.operate.metrics import Metrics
@@ -28,14 +28,7 @@ from knownas.stages.ports import Gap, Outlet, Partition, no_gap
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
 from knownas.stages.snapshots import Snapshots
-from knownas.topics import Layout
-
-
-def calm_collector() -> None:
-    """What is loaded stays; and a poll makes thousands of values that reference counting takes care of by itself."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+from knownas.topics import Layout, Only
 
 
 class Worker:
@@ -50,7 +43,7 @@ class Worker:
         only: Only | None = None,
     ) -> None:
         settings = world.settings
-        self._settings = settings
+        self._world, self._settings = world, settings
         self.metrics = metrics = Metrics()
         sources = RedisSourceStore(world.link(), world.keys, world.names)
         shards = RedisShardStore(world.link(), world.keys, settings.timeline_entries)
@@ -126,12 +119,12 @@ class Worker:
                 await self._until(stop, looking)
             finally:
                 looking.cancel()
-                await self._leave()
+                await self._leave(for_good=stop.is_set() and not self._settings.keep_place)
 
-    async def _leave(self) -> None:
+    async def _leave(self, *, for_good: bool) -> None:
         """Stop taking, finish what is held, commit, leave: in this order, and within the time there is."""
         self.health.leaving = True
-        leaving = asyncio.create_task(self._stop())
+        leaving = asyncio.create_task(self._stop(for_good))
         await asyncio.wait({leaving}, timeout=self._settings.drain_seconds)
         if not leaving.done():
             raise NotDrained(
@@ -140,8 +133,11 @@ class Worker:
             )
         leaving.result()
 
-    async def _stop(self) -> None:
+    async def _stop(self, for_good: bool) -> None:
+        member = self._app.member
         await self._app.stop()
+        if for_good and member:
+            await self._named.leave(self._world.log, self._settings.group, member)
         await self._outlet.close()
         await self._kafka_watch.close()
         if self._tracer is not None:

@@ -44,6 +44,13 @@ class Ways(dict[str, KafkaAccess]):
                 "another name": both._replace(bootstrap=kafka.at("sasl_ssl").replace("127.0.0.1", "localhost")),
                 "no certificate of ours": KafkaAccess(kafka.at("ssl"), "ssl", certificates=Certificates(trusted)),
                 "no TLS": KafkaAccess(kafka.at("sasl_ssl")),
+                "a password without TLS": both._replace(security="sasl_plaintext"),
+                "no password": KafkaAccess(kafka.at("sasl_plaintext")),
+                "TLS without a password": both._replace(security="ssl"),
+                "TLS to a plain port": KafkaAccess(kafka.bootstrap, "ssl", certificates=Certificates(trusted)),
+                "TLS and a password to a port without": both._replace(bootstrap=kafka.at("sasl_plaintext")),
+                "a password to a plain port": both._replace(bootstrap=kafka.bootstrap, security="sasl_plaintext"),
+                "a password where certificates do": both._replace(bootstrap=kafka.at("ssl"), certificates=certified),
                 "no such port": both._replace(bootstrap="127.0.0.1:9"),
             }
         )
@@ -78,8 +85,15 @@ REFUSED = [
     ("a wrong password", CannotStart, "refuses our name or password: check KNOWNAS_KAFKA_USERNAME"),
     ("another authority", CannotStart, "a certificate that does not hold .*KNOWNAS_KAFKA_CA_FILE"),
     ("another name", CannotStart, "[Hh]ostname mismatch.*names the host as the certificate does"),
-    ("no certificate of ours", (CannotStart, WorldFault), "Kafka"),
+    ("no certificate of ours", CannotStart, "wants a certificate of ours: name it in KNOWNAS_KAFKA_CERT_FILE"),
     ("no TLS", WorldFault, "does that port want TLS or a password .KNOWNAS_KAFKA_SECURITY"),
+    ("a password without TLS", WorldFault, "does that port want TLS .KNOWNAS_KAFKA_SECURITY=sasl_ssl"),
+    ("no password", WorldFault, "does that port want TLS or a password .KNOWNAS_KAFKA_SECURITY"),
+    ("TLS without a password", WorldFault, "does that port want a password .KNOWNAS_KAFKA_SECURITY=sasl_ssl"),
+    ("TLS to a plain port", WorldFault, "is that a port without TLS.* KNOWNAS_KAFKA_SECURITY=plaintext"),
+    ("TLS and a password to a port without", WorldFault, "is that a port without TLS.* KNOWNAS_KAFKA_SECURITY=sasl_pl"),
+    ("a password to a plain port", CannotStart, "takes no passwords: set KNOWNAS_KAFKA_SECURITY=plaintext"),
+    ("a password where certificates do", CannotStart, "takes no passwords: set KNOWNAS_KAFKA_SECURITY=ssl"),
     ("no such port", WorldFault, "does not answer at 127.0.0.1:9"),
 ]
 

@@ -81,7 +81,18 @@ async def test_with_tls_the_certificate_must_hold(tls: TlsRedis, authority: Auth
     assert "KNOWNAS_REDIS_CA_FILE" in str(unknown)
     elsewhere = address(tls.tls_url.replace("127.0.0.1", "localhost"), Credentials(ca_file=trusted))
     assert "mismatch" in str(await refused(Link(elsewhere))).lower()
-    assert isinstance(await refused(Link(tls.tls_url.replace("rediss", "redis"))), WorldFault)
+
+
+@pytest.mark.services
+async def test_tls_where_there_is_none_and_none_where_there_is_are_told_apart_from_a_store_that_is_away(
+    tls: TlsRedis, redis_url: str
+) -> None:
+    without = await refused(Link(tls.tls_url.replace("rediss", "redis")))
+    assert str(without).endswith("speaks TLS there: begin KNOWNAS_REDIS with rediss, not redis")
+    needless = await refused(Link(redis_url.replace("redis", "rediss")))
+    assert str(needless).endswith("speaks no TLS there: begin KNOWNAS_REDIS with redis, not rediss")
+    assert {type(without), type(needless)} == {CannotStart}
+    assert "does not answer" in str(await refused(Link("rediss://127.0.0.1:9")))
 
 
 @pytest.mark.services

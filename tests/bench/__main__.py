@@ -22,6 +22,10 @@ from cyclopts import App, Parameter, validators
 from knownas.cli.output import console, errors, say_json
 from knownas.embedded import EmbeddedError, console_progress, start_valkey
 from knownas.embedded import Services as Embedded
+from tests.bench.durability import Cost
+from tests.bench.durability import as_json as durability_as_json
+from tests.bench.durability import lines as durability_lines
+from tests.bench.durability import measure as measure_durability
 from tests.bench.find import lines as finding_lines
 from tests.bench.find import measure as measure_finding
 from tests.bench.latency import Latency, measure
@@ -139,7 +143,7 @@ def serve(*, json: bool = False) -> int:
 
 @app.command
 def rolling(*, json: bool = False) -> int:
-    """Restart three workers under load one after the other: how long each partition pauses.
+    """Restart three workers under load one after the other: how long each partition pauses, by how workers leave.
 
     Parameters
     ----------
@@ -158,6 +162,32 @@ def rolling(*, json: bool = False) -> int:
         return 1
     if json:
         say_json({"rolling": [rolled._asdict() for rolled in seen]})
+    return 0
+
+
+@app.command
+def durability(*, records: AtLeastOne = 40_000, runs: AtLeastOne = 3, latency: bool = True, json: bool = False) -> int:
+    """Drain the same records with one Valkey, with a replica that is waited for, and with a cluster of three.
+
+    Parameters
+    ----------
+    records
+        How many records are measured.
+    runs
+        How often; the figures are medians.
+    latency
+        Whether to measure how long each takes from producer to profile.
+    json
+        End with one line of JSON.
+    """
+    seen: dict[str, Cost] = {}
+
+    async def measured(services: Services) -> None:
+        seen.update(await measure_durability(_namespace, services, records, runs, latency, errors.print))
+
+    if not _on_services(measured):
+        return 1
+    _say(durability_as_json(seen), durability_lines(seen), json)
     return 0
 
 

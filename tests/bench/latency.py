@@ -27,7 +27,7 @@ from knownas.adapters import keys as k
 from knownas.adapters.keys import Keys
 from knownas.demo.shop import Sending
 from knownas.nouns import RESOLVED, murmur2
-from tests.bench.meter import Meter
+from tests.bench.meter import Meter, Store
 from tests.bench.race import Watch
 from tests.bench.systems import Broken, Knownas, Services, end, set_up
 from tests.bench.traffic import PARTITIONS, batches, put, shop
@@ -64,7 +64,7 @@ async def measure(namespace: str, services: Services, seed: int, rate: int, seco
     traffic = shop(seed, WARM_UP, rate * (SETTLING_SECONDS + seconds))
     async with (
         set_up("knownas", namespace, services) as system,
-        redis.asyncio.Redis.from_url(services.redis_url) as store,
+        Store(services.stores) as store,
     ):
         assert isinstance(system, Knownas)
         await put(services.kafka, batches(traffic.warm_up, system.prefix))
@@ -72,7 +72,7 @@ async def measure(namespace: str, services: Services, seed: int, rate: int, seco
         try:
             watch = Watch("knownas", worker, system, Meter(worker.pid, store), services)
             await watch.until_still(WARM_UP)
-            with Positions(services.redis_url, system.deployment.world.keys) as positions:
+            with Positions(services, system.deployment.world.keys) as positions:
                 due = await _send(services.kafka, system.prefix, traffic.measured, rate)
                 await watch.until_still(WARM_UP + len(traffic.measured))
         finally:
@@ -85,11 +85,8 @@ async def measure(namespace: str, services: Services, seed: int, rate: int, seco
 class Positions:
     """Looks at the position of every shard, from a thread of its own, for as long as the block runs."""
 
-    def __init__(self, url: str, keys: Keys) -> None:
-        self._client = redis.Redis.from_url(url)
-        self._connection = cast("Any", self._client.connection_pool.get_connection())
-        commands = [("HGET", keys.shard(shard) + k.AT, "pos") for shard in range(PARTITIONS)]
-        self._asked = b"".join(part for command in commands for part in self._connection.pack_command(*command))
+    def __init__(self, services: Services, keys: Keys) -> None:
+        self._servers = [_Server(url, keys, shards) for url, shards in _homes(services, keys).items()]
         self._seen: list[list[tuple[int, float]]] = [[] for _ in range(PARTITIONS)]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, name="positions")
@@ -101,7 +98,8 @@ class Positions:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._client.close()
+        for server in self._servers:
+            server.close()
 
     def passed(self, shard: int, offset: int) -> float | None:
         """When the shard's position was first seen beyond an offset."""
@@ -111,12 +109,45 @@ class Positions:
 
     def _look(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
-            self._connection.send_packed_command([self._asked])
-            answers = [int(self._connection.read_response() or 0) for _ in range(PARTITIONS)]
+            for server in self._servers:
+                server.ask()
+            answers = [answer for server in self._servers for answer in server.answers()]
             at = time.monotonic()
-            for seen, position in zip(self._seen, answers, strict=True):
+            for shard, position in answers:
+                seen = self._seen[shard]
                 if not seen or seen[-1][0] != position:
                     seen.append((position, at))
+
+
+class _Server:
+    """A connection that asks one server for the positions of the shards that are there."""
+
+    def __init__(self, url: str, keys: Keys, shards: Sequence[int]) -> None:
+        self._client, self._shards = redis.Redis.from_url(url), shards
+        self._connection = cast("Any", self._client.connection_pool.get_connection())
+        commands = [("HGET", keys.shard(shard) + k.AT, "pos") for shard in shards]
+        self._asked = b"".join(part for command in commands for part in self._connection.pack_command(*command))
+
+    def ask(self) -> None:
+        self._connection.send_packed_command([self._asked])
+
+    def answers(self) -> list[tuple[int, int]]:
+        return [(shard, int(self._connection.read_response() or 0)) for shard in self._shards]
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _homes(services: Services, keys: Keys) -> dict[str, list[int]]:
+    """Which shards are on which server."""
+    if "+cluster" not in services.redis_url:
+        return {services.redis_url: list(range(PARTITIONS))}
+    found: dict[str, list[int]] = {}
+    with redis.RedisCluster.from_url(services.stores[0]) as cluster:
+        for shard in range(PARTITIONS):
+            node = cast("Any", cluster.get_node_from_key(keys.shard(shard) + k.AT))
+            found.setdefault(f"redis://{node.host}:{node.port}", []).append(shard)
+    return found
 
 
 async def _send(kafka: str, prefix: str, records: Sequence[Sending], rate: int) -> dict[Place, float]:

@@ -11,11 +11,10 @@ from typing import Final, NamedTuple
 
 import orjson
 import psutil
-from redis.asyncio import Redis
 
 from knownas.demo.shop import Sending
 from knownas.nouns import EVENTS
-from tests.bench.meter import Meter
+from tests.bench.meter import Meter, Store
 from tests.bench.race import Watch
 from tests.bench.systems import Services, end, set_up
 from tests.bench.traffic import NOW, batches, put
@@ -34,7 +33,7 @@ class Memory(NamedTuple):
 
 async def measure(namespace: str, services: Services, devices: int) -> AsyncIterator[Memory]:
     """Send the first record of so many devices, and look at each tenth of the way."""
-    async with set_up("knownas", namespace, services) as system, Redis.from_url(services.redis_url) as store:
+    async with set_up("knownas", namespace, services) as system, Store(services.stores) as store:
         worker = system.start()
         try:
             watch = Watch("knownas", worker, system, Meter(worker.pid, store), services)
@@ -42,7 +41,7 @@ async def measure(namespace: str, services: Services, devices: int) -> AsyncIter
                 first, last = devices * step // STEPS, devices * (step + 1) // STEPS
                 await put(services.kafka, batches(_first_records(first, last), system.prefix))
                 await watch.until_still(last)
-                used = int((await store.info("memory"))["used_memory"])
+                used = await store.used_memory()
                 yield Memory(last, psutil.Process(worker.pid).memory_info().rss // MIB, used // MIB)
         finally:
             await end(worker)

@@ -19,9 +19,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from redis.asyncio import Redis
-
-from tests.bench.meter import Cpu, Meter
+from tests.bench.meter import Cpu, Meter, Store
 from tests.bench.reference import Outcome
 from tests.bench.systems import Broken, Services, State, System, end, last_words, set_up
 from tests.bench.traffic import Traffic, batches, put
@@ -54,12 +52,10 @@ class Look(NamedTuple):
 
 async def run(name: str, namespace: str, services: Services, traffic: Traffic, wanted: Sequence[Outcome]) -> Figures:
     """Race one system once."""
-    async with Redis.from_url(services.redis_url) as store:
-        await store.flushall()  # so that nobody works in a store that others have filled
-        # A rewrite of the append-only file would fall into the run of whoever happens to be next.
-        await store.config_set("auto-aof-rewrite-percentage", 0)
-    async with set_up(name, namespace, services) as system, Redis.from_url(services.redis_url) as store:
-        before = int((await store.info("memory"))["used_memory"])
+    async with Store(services.stores) as store:
+        await store.empty()
+    async with set_up(name, namespace, services) as system, Store(services.stores) as store:
+        before = await store.used_memory()
         await put(services.kafka, batches(traffic.warm_up, system.prefix))
         worker = system.start()
         try:
@@ -74,7 +70,7 @@ async def run(name: str, namespace: str, services: Services, traffic: Traffic, w
             wall_seconds=last.at - first.at,
             worker_seconds=last.cpu.worker - first.cpu.worker,
             store_seconds=last.cpu.store - first.cpu.store,
-            store_bytes=int((await store.info("memory"))["used_memory"]) - before,
+            store_bytes=await store.used_memory() - before,
             profiles=await system.profiles(),
         )
 

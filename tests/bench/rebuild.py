@@ -45,21 +45,20 @@ async def measure(namespace: str, services: Services, profiles: int, say: Callab
             await made.settled()
             say(f"{profiles:,} people are there")
             await _until_marked(made)
-        still = with_others(made, tick_seconds=86_400.0)
-        async with deployed_worker(still):
-            await still.settled()
-        before = await everything(still)
-        await lose_the_store(still)
-        began = time.process_time()
-        done = await rebuild(still.world, quiet)
-        cpu = time.process_time() - began
-        say(f"rebuilt in {done.seconds:.1f} s")
-        async with deployed_worker(still):
-            await still.settled()
-        found = differences(before, await everything(still))
+        async with with_others(made, tick_seconds=86_400.0) as still:
+            async with deployed_worker(still):
+                await still.settled()
+            before = await everything(still)
+            await lose_the_store(still)
+            began = time.process_time()
+            done = await rebuild(still.world, quiet)
+            cpu = time.process_time() - began
+            say(f"rebuilt in {done.seconds:.1f} s")
+            async with deployed_worker(still):
+                await still.settled()
+            found = differences(before, await everything(still))
         for line in found[:10]:
             say(f"differs: {line[:200]}")
-        await still.close()
     there = sum(done.profiles.get(kind, 0) for kind in ("anonymous", "addressable", "customer", "orphans"))
     return Rebuilding(there, done.stage_1.rows, done.stage_2.messages, done.seconds, cpu, done.rate, len(found))
 

@@ -1,6 +1,6 @@
 """What a rolling restart costs: three workers under steady traffic are restarted one after the other, and for each
-partition the longest time is taken in which its stored position did not move, though its records kept coming. Once with
-names that workers keep (static membership), once without.
+partition the longest time is taken in which its stored position did not move, though its records kept coming. Workers
+leave when they are told to stop, with names and without; or they keep their places, and all wait for their return.
 """
 
 from __future__ import annotations
@@ -30,11 +30,19 @@ SESSION_MS: Final = 90_000
 """Longer than a restart takes on a busy machine: beyond it Kafka deals a named worker's partitions to others."""
 
 
+WAYS: Final = {
+    "named": {"KNOWNAS_WORKER_NAME": "worker-{place}"},
+    "unnamed": {},
+    "places_kept": {"KNOWNAS_WORKER_NAME": "worker-{place}", "KNOWNAS_KEEP_PLACE": "true"},
+}
+"""Settings of a worker; the first are those of the manifests."""
+
+
 class Rolled(NamedTuple):
     """Seconds. `calm`: the longest pause of any partition while nothing happens. Of each restart: how long until the
     worker was ready again, and the longest pause of its own partitions and of the others'."""
 
-    named: bool
+    way: str
     calm: float
     restarts: list[float]
     own: list[float]
@@ -70,20 +78,20 @@ class Pauses:
 
 
 async def measure(namespace: str, services: Services) -> AsyncIterator[Rolled]:
-    """Both ways, one after the other."""
-    for named in (True, False):
+    """Each way, one after the other."""
+    for way in WAYS:
         async with deployed(
-            services.kafka, services.redis_url, f"{namespace}{int(named)}", PARTITIONS, PARTITIONS,
+            services.kafka, services.redis_url, f"{namespace}{way}", PARTITIONS, PARTITIONS,
             session_timeout_ms=SESSION_MS,
         ) as deployment:  # fmt: skip
-            yield await _roll(deployment, named)
+            yield await _roll(deployment, way)
 
 
-async def _roll(deployment: Deployment, named: bool) -> Rolled:
-    workers = [await deployment.start_worker(**_name(named, place)) for place in range(WORKERS)]
+async def _roll(deployment: Deployment, way: str) -> Rolled:
+    workers = [await deployment.start_worker(**_settings(way, place)) for place in range(WORKERS)]
     for worker in workers:
         await until_health(deployment.health_ports[worker.pid], ready=True)
-    pauses, rolled = Pauses(deployment), Rolled(named, 0.0, [], [], [])
+    pauses, rolled = Pauses(deployment), Rolled(way, 0.0, [], [], [])
     async with _beside(_traffic(deployment)), _beside(pauses.watch()):
         await asyncio.sleep(CALM_SECONDS)
         pauses.reset()
@@ -94,7 +102,7 @@ async def _roll(deployment: Deployment, named: bool) -> Rolled:
             own, started = await _partitions(deployment, workers[place]), time.monotonic()
             workers[place].send_signal(signal.SIGTERM)
             await asyncio.to_thread(workers[place].wait)
-            workers[place] = await deployment.start_worker(**_name(named, place))
+            workers[place] = await deployment.start_worker(**_settings(way, place))
             await _partitions(deployment, workers[place])
             rolled.restarts.append(time.monotonic() - started)
             await asyncio.sleep(CALM_SECONDS)
@@ -114,8 +122,8 @@ async def _partitions(deployment: Deployment, worker: subprocess.Popen[str]) -> 
     return {(topic, int(number)) for topic, number in named if topic != "updates"}
 
 
-def _name(named: bool, place: int) -> dict[str, str]:
-    return {"KNOWNAS_WORKER_NAME": f"worker-{place}"} if named else {}
+def _settings(way: str, place: int) -> dict[str, str]:
+    return {name: value.format(place=place) for name, value in WAYS[way].items()}
 
 
 @asynccontextmanager
@@ -150,7 +158,7 @@ def lines(rolled: Rolled) -> list[str]:
         return ", ".join(f"{each:.1f}" for each in seconds)
 
     return [
-        f"{'with names' if rolled.named else 'without names'}: restarts took {told(rolled.restarts)} s",
+        f"{rolled.way.replace('_', ' ')}: restarts took {told(rolled.restarts)} s",
         f"  longest pause of the worker's own partitions {told(rolled.own)} s, of the others' {told(rolled.others)} s "
         f"(while nothing happens {rolled.calm:.1f} s)",
     ]

@@ -10,10 +10,10 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewTopic
@@ -42,12 +42,23 @@ class Broken(Exception):
     """A system that did not do its work; the message says in what way."""
 
 
+NOTHING: Final[Mapping[str, Any]] = {}
+
+
 class Services(NamedTuple):
-    """Where everything runs, and a place for logs and what frameworks leave in their working directory."""
+    """Where everything runs, and a place for logs and what frameworks leave in their working directory. `servers` are
+    those of a store that has several, `settings` what knownas is told of them."""
 
     kafka: str
     redis_url: str
     folder: Path
+    servers: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = NOTHING
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """Every server of the store."""
+        return self.servers or (self.redis_url,)
 
 
 class State(NamedTuple):
@@ -179,11 +190,11 @@ class Peer:
 async def set_up(name: str, namespace: str, services: Services) -> AsyncIterator[System]:
     """A system with empty topics."""
     consumer = AIOKafkaConsumer(bootstrap_servers=services.kafka)
-    store = Redis.from_url(services.redis_url)
+    store = Redis.from_url(services.stores[0])
     await consumer.start()
     try:
         if name == "knownas":
-            usual = {"idle_check_ms": 2_000, "session_timeout_ms": 10_000}
+            usual = {"idle_check_ms": 2_000, "session_timeout_ms": 10_000} | dict(services.settings)
             async with deployed(
                 services.kafka, services.redis_url, namespace, PARTITIONS, PARTITIONS, **usual
             ) as deployment:

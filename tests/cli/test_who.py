@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
-from knownas.cli.who import Who, parse_time, parse_who
+from knownas.cli.who import Who, meant, parse_time, parse_who
 from knownas.errors import WrongInput
 from knownas.nouns import Identity, Position
 from knownas.operate.inquiry import parse_position
@@ -93,3 +95,20 @@ def test_what_is_no_position_is_said_in_one_line(text: str, said: str) -> None:
     with pytest.raises(WrongInput) as raised:
         parse_position(text, LAYOUT)
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "bare", "hint"),
+    [
+        ("ann@x.ie", "profile", "; an e-mail is email:ann@x.ie"),
+        ("ann@x.ie", "device", "; an e-mail is email:ann@x.ie"),
+        ("ann-phone", "profile", "; it was taken for a profile's id, a device is device:ann-phone"),
+        ("ann-phone", "device", "; it was taken for a device, an identity is kind:value"),
+        ("f" * 32, "profile", ""),
+        ("device:ann-phone", "profile", ""),
+    ],
+)  # fmt: skip
+def test_who_is_not_found_by_a_bare_name_is_told_what_it_was_taken_for(
+    text: str, bare: Literal["profile", "device"], hint: str
+) -> None:
+    assert meant(parse_who(text, SETTINGS, bare)) == hint

@@ -10,7 +10,7 @@ import pytest
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("folder", ["clients", "browser", "schemas"])
+@pytest.mark.parametrize("folder", ["clients", "browser", "schemas", "docs/producers"])
 def test_node_packages_are_locked_by_hash_and_come_from_wherever_npm_is_told(folder: str) -> None:
     locked = json.loads((TESTS / folder / "package-lock.json").read_text())["packages"]
     asked = json.loads((TESTS / folder / "package.json").read_text())["dependencies"]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
+from knownas.adapters import keys as k
 from knownas.adapters.find_memory import MemoryShards
 from knownas.adapters.find_store import StoredShards
 from knownas.adapters.finder import Finder
@@ -79,6 +80,26 @@ async def more(finder: Finder, crowd: list[tuple[Profile, list[Entry]]]) -> None
         assert isinstance(shards, StoredShards)
         store = RedisShardStore(shards._link, shards._keys, 500)
     await put(store, SHARDS, crowd, NOW_MS, Calendar())
+
+
+async def made_anew(finder: Finder, by: int, crowd: list[tuple[Profile, list[Entry]]]) -> None:
+    """A rebuild of this number lets these people come into the store of a finder, and nobody else."""
+    shards = finder._shards
+    if isinstance(shards, MemoryShards):
+        shards._store = MemoryStore()
+        await more(finder, crowd)
+        for shard in range(SHARDS):
+            shards._store.index[shard].state[k.INDEX_MADE] = by
+        return
+    assert isinstance(shards, StoredShards)
+    link, keys, cursor = shards._link, shards._keys, 0
+    while True:
+        cursor, found = await link.scan(cursor, keys.prefix + "{*", 1_000)
+        await link.run([("UNLINK", key) for key in found])
+        if not cursor:
+            break
+    await more(finder, crowd)
+    await link.run([("HSET", keys.shard(shard) + k.INDEX, k.INDEX_MADE, by) for shard in range(SHARDS)])
 
 
 def named(*names: str) -> list[tuple[Profile, list[Entry]]]:
@@ -167,6 +188,18 @@ async def test_what_came_since_the_last_question_is_found(put_people: Put) -> No
     cat = person(8, events={"Charged": Count(1, TODAY * DAY, TODAY * DAY, [TODAY, 1])})
     await more(finder, [(ben, []), (cat, [])])
     assert (await finder.find(from_line("Name = Ben or did Charged"), MOMENT)).people == 2
+
+
+async def test_who_asked_before_a_rebuild_gave_out_other_numbers_is_not_answered_by_the_old_ones(
+    put_people: Put,
+) -> None:
+    finder = await put_people([])
+    await made_anew(finder, 1, named("Ann", "Bob", "Cid", "Dee", "Eve", "Fay"))
+    before = [await finder.find(from_line(f"Name = {name}"), MOMENT, Page(9)) for name in ("Ann", "Fay")]
+    await made_anew(finder, 2, named("Fay", "Eve", "Dee", "Cid", "Bob", "Ann"))
+    after = [await finder.find(from_line(f"Name = {name}"), MOMENT, Page(9)) for name in ("Fay", "Ann")]
+    assert [[p.properties["Name"].value for p in one.profiles] for one in before] == [["Ann"], ["Fay"]]
+    assert [[p.properties["Name"].value for p in one.profiles] for one in after] == [["Fay"], ["Ann"]]
 
 
 async def test_an_export_is_everybody_once_as_they_are(put_people: Put) -> None:

@@ -70,6 +70,11 @@ def test_every_alert_has_its_section(rule: dict[str, dict[str, str]]) -> None:
     assert rule["annotations"]["summary"]
 
 
+def test_every_section_about_an_alert_has_its_alert() -> None:
+    told = set(re.findall(r"^### (Knownas\w+)$", RUNBOOK, re.MULTILINE))
+    assert told == {rule["alert"] for rule in RULES}
+
+
 @pytest.mark.parametrize("said", [pytest.param(said, id=where) for where, said in lines()])
 def test_every_line_that_a_worker_stops_with_is_in_the_runbook(said: list[str]) -> None:
     clauses = [clause for part in said for clause in re.split(r"[:;(]", part.strip(" :;.,([`")) if len(clause) >= LEAST]

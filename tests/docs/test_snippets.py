@@ -19,6 +19,7 @@ from tools.contract.topics import topics
 
 from knownas.cli import app
 from knownas.doors.clevertap import read_upload
+from knownas.find.line import from_line
 from knownas.records.identities import IdentityRules
 from knownas.records.intake import Flaw, take_in
 from knownas.settings import Settings
@@ -28,7 +29,7 @@ from tests.doors.asking import asked
 NOW_MS: Final = 1_763_700_000_000
 BLOCKS: Final = [block for path in DOCS for block in blocks(path)]
 SHELL: Final = [block for block in BLOCKS if block.language == "sh"]
-PLAIN: Final = {".", "cat", "cd", "echo", "mkdir", "sed"}
+PLAIN: Final = {".", "cat", "cd", "echo", "export", "mkdir", "sed"}
 """Programs that every machine has."""
 PATHS: Final = described()["paths"]
 TARGETS: Final = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -73,14 +74,21 @@ def check(command: list[str]) -> None:
     """Let whoever would run a command read it."""
     program, *words = command
     if program == "knownas":
-        called, *_ = app.parse_args(words, exit_on_error=False, print_error=False)
+        called, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
         assert called is not None
+        check_query(str(bound.arguments.get("query", "")))
     elif program == "make":
         assert set(words) <= TARGETS, command
     elif program == "curl":
         check_call(words)
     else:
         assert program in PLAIN, command
+
+
+def check_query(text: str) -> None:
+    """A query can be read. Who is meant by kind:value is no query, nor is a word that stands for one."""
+    if text and not text.isupper() and not re.fullmatch(r"\w+:\S+", text):
+        from_line(text)
 
 
 def check_call(words: list[str]) -> None:

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from knownas.identity.restoring import Sent, facts_after, outcome_of_record, outcome_of_release, owner_after
+from knownas.identity.restoring import (
+    Sent,
+    facts_after,
+    left_to_claim,
+    outcome_of_record,
+    outcome_of_release,
+    owner_after,
+)
 from knownas.nouns import Fact, Identity, LedgerRow, Outcome, Owner, Position
 from tests.builders import NAMES
 
@@ -86,7 +93,7 @@ ROWS = [
         (Sent("P"), [], Outcome("P")),
         (Sent("", (-2, -1), "nobody_owns"), [], Outcome("", seen=(-2, -1), reason="nobody_owns")),
         (None, ROWS, Outcome("P", (1,), (0,), (1, 2))),
-        (None, [row("bound", 5, "P", state="identified", epoch=0)], Outcome("P", seen=(1, 0))),
+        (None, [row("bound", 5, "P", state="identified", epoch=0)], Outcome("P", (1,), (), (1, 0))),
         (None, [row("suppressed", 5, identity=of(ANN))], None),
         (None, [], None),
     ],
@@ -96,6 +103,36 @@ def test_what_was_decided_is_known_by_what_was_sent(
     sent: Sent | None, rows: list[LedgerRow], outcome: Outcome | None
 ) -> None:
     assert outcome_of_record((ANN, FB), sent, rows, OWNERS, NAMES) == outcome
+
+
+PERSON = NAMES.person(ANN, 0)
+
+
+@pytest.mark.parametrize(
+    ("sent", "rows", "owners", "left"),
+    [
+        (None, [row("bound", 5, PERSON, reason="login")], {ANN: None, FB: None}, (0, 1)),
+        (None, [row("bound", 5, PERSON, reason="login")], {ANN: None, FB: Owner("Q", 0, "events", 1, 1)}, (0,)),
+        (None, [row("bound", 5, PERSON), row("claimed", 5, PERSON, identity=of(ANN))], {ANN: None, FB: None}, (1,)),
+        (None, [row("bound", 5, "guest", reason="claim")], {ANN: None, FB: None}, (0, 1)),
+        (None, [row("bound", 5, "P", reason="login")], {ANN: None, FB: None}, ()),
+        (None, [row("bound", 5, "P", reason="link")], {ANN: Owner("P", 0, "updates", 0, 1), FB: None}, (1,)),
+        (None, [row("claimed", 5, "P", reason="add", identity=of(ANN))], {ANN: None, FB: None}, (1,)),
+        (None, [row("bound", 5, PERSON), row("linked", 5, PERSON, index=1)], {ANN: None, FB: None}, ()),
+        (None, [row("bound", 5, PERSON)], {ANN: Owner("", 1, "updates", 0, 9), FB: None}, ()),
+        (Sent(PERSON), [row("bound", 5, PERSON)], {ANN: None, FB: None}, ()),
+        (None, [], {ANN: None, FB: None}, ()),
+    ],
+    ids=[
+        "a new profile", "of which another took something", "of which a part is told", "a guest that became known",
+        "a profile that somebody else made", "the owner of another", "more for a device's person", "all rows are told",
+        "released since", "all is sent", "nothing is sent",
+    ],
+)  # fmt: skip
+def test_what_a_record_gained_for_certain_and_no_row_says_is_made_up_for(
+    sent: Sent | None, rows: list[LedgerRow], owners: dict[Identity, Owner | None], left: tuple[int, ...]
+) -> None:
+    assert left_to_claim((ANN, FB), sent, rows, owners, NAMES) == left
 
 
 def test_a_release_that_freed_an_identity_is_repeated_and_one_that_did_not_is_decided_anew() -> None:

@@ -124,9 +124,24 @@ def test_who_only_looks_goes_to_the_one_owner_of_what_is_owned(
     owners: list[Owner | None], profile: str, reason: str, seen: tuple[int, ...]
 ) -> None:
     usable = (ID, EMAIL)[: len(owners)]
-    found = look_up(usable, dict(zip(usable, owners, strict=True)))
+    found = look_up(usable, dict(zip(usable, owners, strict=True)), HERE)
     assert found == Outcome(profile, seen=seen, reason=reason)
     assert owned(usable, found) == [i for i, o in zip(usable, owners, strict=True) if o is not None and o.profile]
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        (Position("events", 0, 9), Outcome("P")),
+        (Position("events", 0, 11), Outcome("", seen=(-1,), reason="nobody_owns")),
+        (Position("events", 1, 11), Outcome("P")),
+    ],
+    ids=["an earlier record's", "a later record's", "another partition's"],
+)
+def test_who_only_looks_finds_free_what_a_later_record_of_its_partition_has_claimed(
+    at: Position, found: Outcome
+) -> None:
+    assert look_up((EMAIL,), {EMAIL: _owned_by("P", at)}, HERE) == found
 
 
 def test_one_suppressed_identity_is_enough_but_a_claim_of_the_records_own_came_before_it() -> None:

@@ -40,6 +40,32 @@ def test_of_topics_everything_that_is_wrong_is_named_at_once() -> None:
     ]
 
 
+def test_of_partitions_that_were_added_to_one_topic_that_topic_is_named_and_not_the_others() -> None:
+    counts = dict.fromkeys(("p." + short for short in topics()), 4) | {"p.events": 12}
+    (problem,) = topic_problems(counts, "p.")
+    assert problem.startswith("topic p.events has 12 partitions and p.updates 4; they must be the same")
+    assert '"More partitions"' in problem
+
+
+async def test_a_topic_that_is_made_again_is_made_as_the_others_are(kafka: str, redis_url: str, namespace: str) -> None:
+    async with deployed(kafka, redis_url, namespace, partitions=3, shards=5) as deployment:
+        names = [deployment.layout.name(short) for short in (REJECTED, RESOLVED)]
+        async with deployment.world.log.admin() as admin:
+            await admin.delete_topics(names)
+        for short in (REJECTED, RESOLVED):
+            await until_gone(deployment, short)
+        made = deployment.command("topics", "create")
+        assert (made.returncode, made.stdout.splitlines()[-1].rpartition(": ")[2]) == (0, "3 partitions, 5 shards")
+        assert await deployment.world.log.partition_counts(names) == dict(zip(names, (3, 5), strict=True))
+
+
+def test_numbers_of_partitions_that_are_not_those_there_are_are_refused(deployment: Deployment) -> None:
+    refused = deployment.command("topics", "create", "--partitions", "32", "--shards", "4")
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith(f"knownas: there are 4 partitions already ({deployment.layout.name(EVENTS)}), not 32")
+
+
 def test_of_a_store_that_is_another_deployments_everything_is_named_at_once() -> None:
     stored = {
         "format": "1", "partitions": "4", "shards": "4", "secret": "a", "kinds": "email", "region": "", "days": "UTC",

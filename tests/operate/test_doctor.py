@@ -11,7 +11,7 @@ from knownas.adapters.log_dirs import Disk
 from knownas.operate.findings import Finding, is_to_be_done
 from knownas.operate.judge_kafka import KafkaSeen, judge_kafka
 from knownas.operate.judge_store import StoreSeen, judge_store
-from knownas.operate.judge_work import WorkSeen, judge_work
+from knownas.operate.judge_work import WorkSeen, judge_names, judge_work
 
 GIB = 1024**3
 INFO = {
@@ -148,3 +148,16 @@ def test_what_is_to_be_done_says_what_it_means_and_what_to_type() -> None:
     found = [finding for finding in ill if is_to_be_done(finding)]
     assert len(found) >= 10
     assert all(finding.means and finding.do for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("unread", "state", "said"),
+    [
+        ({"KNOWNAS_REDSI": "KNOWNAS_REDIS"}, "warning", "KNOWNAS_REDSI (is KNOWNAS_REDIS meant?)"),
+        ({"KNOWNAS_X": ""}, "note", "KNOWNAS_X"),
+    ],
+)
+def test_variables_that_no_setting_reads_are_told(unread: dict[str, str], state: str, said: str) -> None:
+    (finding,) = judge_names(unread)
+    assert (finding.state, finding.said) == (state, said)
+    assert judge_names({}) == []

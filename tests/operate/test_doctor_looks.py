@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ import redis
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from knownas.embedded import Valkey, start_valkey
+from knownas.operate.doctor import Doctor
+from knownas.settings import load
 from tests.builders import event, login
 from tests.pipeline.deployment import Deployment, deployed
 
@@ -75,6 +78,18 @@ async def test_every_wrong_setting_is_found_in_one_visit(kafka: str, valkey: Val
         assert "events: retention.ms is 3600000, should be 604800000" in findings["retention"]["said"]
         assert "--add-config retention.ms=604800000" in findings["retention"]["do"]
         assert "KNOWNAS_DAY_TIMEZONE is 'Europe/Dublin'" in findings["settings"]["said"]
+
+
+async def test_what_takes_connections_and_says_nothing_is_not_waited_for() -> None:
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as silent:
+        address = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        settings = load(kafka=address, redis=f"redis://{address}", secret="a secret")
+        visit = Doctor(settings, 0, look_seconds=0.3)
+        findings = {finding.about: finding async for finding in visit.findings()}
+        await visit.close()
+    for about, variable in (("Kafka", "KNOWNAS_KAFKA"), ("store", "KNOWNAS_REDIS")):
+        assert findings[about].state == "wrong"
+        assert findings[about].said == f"what {variable} leads to takes connections, and has not answered for 0.3 s"
 
 
 async def test_what_is_away_is_said_and_the_rest_is_looked_at(kafka: str, valkey: Valkey, namespace: str) -> None:

@@ -17,11 +17,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from knownas.nouns import EVENTS, RESOLVED, murmur2
-from knownas.operate.traces import OtelTracer, tracer_of
+from knownas.nouns import CHANGED, EVENTS, RESOLVED, murmur2
+from knownas.operate.traces import WORKER, OtelTracer, provider_of, tracer_of
 from knownas.settings import load
 from tests.builders import event
-from tests.pipeline.deployment import deployed
+from tests.pipeline.deployment import Deployment, deployed
+from tests.serve.running import gateway
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED = f"00-{TRACE}-{PARENT}-01".encode()
@@ -68,9 +69,12 @@ def test_a_poll_that_is_sent_again_is_told_of_once() -> None:
 
 def test_stage_2_goes_on_with_it_and_says_where_the_record_stands_and_no_more() -> None:
     seen = Seen()
-    seen.tracer.folded([record(("traceparent", SAMPLED)), record()], seen.tracer.now())
+    folding = seen.tracer.folding(3, [record(("traceparent", SAMPLED)), record()])
+    assert seen.spans() == []
+    folding.done()
     (span,) = seen.spans()
     assert f"{span.context.trace_id:032x}" == TRACE
+    assert folding.onwards == {7: [("traceparent", f"00-{TRACE}-{span.context.span_id:016x}-01".encode())]}
     assert span.attributes == {
         "messaging.system": "kafka", "messaging.destination.partition.id": "3", "messaging.kafka.offset": 7,
     }  # fmt: skip
@@ -94,8 +98,21 @@ def test_a_trace_that_is_not_sampled_stays_so() -> None:
 
 def test_garbage_in_the_header_harms_nobody() -> None:
     seen = Seen()
-    seen.tracer.folded([record(("traceparent", b"\xff\xfe not a trace"))], seen.tracer.now())
+    seen.tracer.folding(3, [record(("traceparent", b"\xff\xfe not a trace"))]).done()
     assert seen.tracer.forward([("traceparent", b"garbage")])
+
+
+@pytest.mark.parametrize(("said", "service"), [(None, "knownas-worker"), ("shop-worker", "shop-worker")])
+def test_the_service_has_the_name_that_opentelemetrys_variable_says(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, service: str
+) -> None:
+    monkeypatch.delenv("OTEL_SERVICE_NAME", raising=False)
+    if said is not None:
+        monkeypatch.setenv("OTEL_SERVICE_NAME", said)
+    provider = provider_of(load(traces=True), WORKER)
+    assert provider is not None
+    provider.shutdown()
+    assert provider.resource.attributes["service.name"] == service
 
 
 def test_off_nothing_is_traced_and_nothing_that_traces_is_loaded() -> None:
@@ -128,7 +145,13 @@ def collector() -> Iterator[tuple[str, list[Any]]]:
     server.server_close()
 
 
-async def test_a_collector_gets_one_trace_of_producer_resolve_and_materialize(
+async def read(deployment: Deployment, topic: str) -> list[bytes | None]:
+    """What the messages of a topic say of a trace."""
+    messages = deployment.world.log.read(deployment.layout.name(topic), committed_only=True)
+    return [dict(message.headers).get("traceparent") async for message in messages]
+
+
+async def test_a_collector_gets_one_trace_of_producer_resolve_and_materialize_which_the_change_carries_on(
     kafka: str, redis_url: str, namespace: str, collector: tuple[str, list[Any]]
 ) -> None:
     address, spans = collector
@@ -142,9 +165,35 @@ async def test_a_collector_gets_one_trace_of_producer_resolve_and_materialize(
         await deployment.settled()
         worker.terminate()
         assert worker.wait(60) == 0
-        found = [dict(one.headers) async for one in deployment.world.log.read(deployment.layout.name(RESOLVED))]
+        resolved, changed = await read(deployment, RESOLVED), await read(deployment, CHANGED)
     resolve, materialize = sorted(spans, key=lambda span: span.name, reverse=True)
     assert [resolve.name, materialize.name] == ["knownas resolve", "knownas materialize"]
     assert {span.trace_id.hex() for span in spans} == {TRACE}
     assert (resolve.parent_span_id.hex(), materialize.parent_span_id) == (PARENT, resolve.span_id)
-    assert f"00-{TRACE}-{resolve.span_id.hex()}-01".encode() in [headers.get("traceparent") for headers in found]
+    assert f"00-{TRACE}-{resolve.span_id.hex()}-01".encode() in resolved
+    carried = f"00-{TRACE}-{materialize.span_id.hex()}-01".encode()
+    assert sorted(changed, key=str) == [None, carried]
+
+
+async def test_a_trace_begins_with_the_call_that_uploads_and_ends_with_the_change(
+    kafka: str, redis_url: str, namespace: str, collector: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, spans = collector
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+    async with deployed(kafka, redis_url, namespace, traces=True) as deployment:
+        async with deployment.worker(), gateway(deployment) as served:
+            body = {"records": [event("d-1")]}
+            headers = {"traceparent": SAMPLED.decode()}
+            assert (await served.call("POST", "/v1/records", "write", headers, json=body)).status == 200
+            await deployment.settled()
+            assert (await served.get("/v1/profiles/by/device/d-1")).status == 200
+        (carried,) = await read(deployment, CHANGED)
+    by_name = {span.name: span for span in spans}
+    assert len(spans) == len(by_name) == 3
+    parents = {name.removeprefix("knownas "): span.parent_span_id for name, span in by_name.items()}
+    assert parents == {
+        "gateway": bytes.fromhex(PARENT),
+        "resolve": by_name["knownas gateway"].span_id,
+        "materialize": by_name["knownas resolve"].span_id,
+    }
+    assert carried == f"00-{TRACE}-{by_name['knownas materialize'].span_id.hex()}-01".encode()

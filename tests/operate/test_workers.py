@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from knownas.errors import NotDrained
+from knownas.adapters.faust_app import HEARTBEAT_SECONDS, REBALANCE_SECONDS
+from knownas.adapters.faust_poll import DROP_TIMEOUT_S
+from knownas.adapters.kafka_leaving import leave_to_others
+from knownas.adapters.kafka_members import members_of
+from knownas.errors import NotDrained, WorldFault
 from knownas.stages.ports import Gap
 from knownas.wiring import Worker
 from tests.builders import event, login
@@ -88,25 +92,67 @@ def test_a_stage_that_does_not_exist_is_refused_in_one_line(deployment: Deployme
     assert "resolve" in ended.stderr
 
 
-async def test_a_named_worker_that_restarts_gets_its_partitions_back_and_disturbs_nobody(
-    kafka: str, redis_url: str, namespace: str
+@pytest.fixture
+async def patient(kafka: str, redis_url: str, namespace: str) -> AsyncIterator[Deployment]:
+    """A deployment whose Kafka waits longer for a named worker than any test does."""
+    async with deployed(kafka, redis_url, namespace, session_timeout_ms=90_000) as made:
+        yield made
+
+
+async def test_a_named_worker_that_is_told_to_stop_leaves_its_partitions_to_the_others_at_once(
+    patient: Deployment,
 ) -> None:
-    async with deployed(kafka, redis_url, namespace, session_timeout_ms=90_000) as deployment:
-        await restart_one_of_two(deployment)
+    first, second = await hire(patient, **named(0)), await hire(patient, **named(1))
+    await until_all_are_dealt(first, second)
+    assert await second.leave() == 0
+    await until_all_are_dealt(first)
+    await until_all_are_dealt(first, await hire(patient, **named(1)))
 
 
-async def restart_one_of_two(deployment: Deployment) -> None:
-    """A restart within the session time-out."""
-    first = await hire(deployment, KNOWNAS_WORKER_NAME="worker-0")
-    second = await hire(deployment, KNOWNAS_WORKER_NAME="worker-1")
+@pytest.mark.parametrize(
+    ("number", "keep"), [(signal.SIGKILL, "false"), (signal.SIGTERM, "true")], ids=["killed", "told to keep its place"]
+)
+async def test_a_named_worker_that_is_back_in_time_gets_its_partitions_back_and_disturbs_nobody(
+    patient: Deployment, number: signal.Signals, keep: str
+) -> None:
+    first = await hire(patient, **named(0))
+    second = await hire(patient, **named(1), KNOWNAS_KEEP_PLACE=keep)
     _, of_second = await until_all_are_dealt(first, second)
     taken = await first.taken()
-    assert await second.leave() == 0
-    second = await hire(deployment, KNOWNAS_WORKER_NAME="worker-1")
+    second.process.send_signal(number)
+    await asyncio.to_thread(second.process.wait, 60)
+    second = await hire(patient, **named(1))
     assert await second.partitions() == of_second
-    await deployment.send(event("d-1", "A"), login("d-1", email="a@x.ie"))
-    await deployment.settled()
+    await patient.send(event("d-1", "A"), login("d-1", email="a@x.ie"))
+    await patient.settled()
     assert await first.taken() == taken
+
+
+async def test_a_named_worker_that_is_alone_keeps_its_place_for_nobody_would_go_on(patient: Deployment) -> None:
+    only = await hire(patient, **named(0))
+    await until_all_are_dealt(only)
+    assert await only.leave() == 0
+    log, group = patient.world.log, patient.settings.group
+    assert [member.client for member in await members_of(log, group)] == ["worker-0"]
+
+
+async def test_whose_name_is_anothers_by_now_cannot_send_that_one_away(patient: Deployment) -> None:
+    hands = [await hire(patient, **named(0)), await hire(patient, **named(1))]
+    await until_all_are_dealt(*hands)
+    log, group = patient.world.log, patient.settings.group
+    with pytest.raises(WorldFault, match="worker-1 cannot leave"):
+        await leave_to_others(log, group, "worker-1-as-it-was-called-before", "worker-1")
+    assert [member.client for member in await members_of(log, group)] == ["worker-0", "worker-1"]
+
+
+def test_for_a_member_that_does_not_come_the_others_wait_as_long_as_one_may_take_to_finish() -> None:
+    finishing = DROP_TIMEOUT_S + HEARTBEAT_SECONDS
+    assert finishing < REBALANCE_SECONDS < 2 * finishing
+
+
+def named(number: int) -> dict[str, str]:
+    """What gives a worker its name."""
+    return {"KNOWNAS_WORKER_NAME": f"worker-{number}"}
 
 
 async def test_of_two_workers_with_one_name_the_older_ends_with_a_line_that_says_so(

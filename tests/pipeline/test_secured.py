@@ -34,6 +34,8 @@ class Safe(NamedTuple):
     kafka: SecuredKafka
     redis: TlsRedis
     settings: dict[str, Any]
+    certified: dict[str, Any]
+    """The settings of somebody whom Kafka knows by a certificate instead."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,10 @@ def safe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Safe]:
             "redis_ca_file": str(ca), "kafka_security": "sasl_ssl", "kafka_mechanism": "SCRAM-SHA-512",
             "kafka_username": USER, "kafka_password_file": str(password), "kafka_ca_file": str(ca),
         }  # fmt: skip
-        yield Safe(kafka, redis, settings)
+        ours = authority.signs("client")
+        certificate = {"kafka_security": "ssl", "kafka_cert_file": str(ours.cert), "kafka_key_file": str(ours.key)}
+        others = {name: value for name, value in settings.items() if not name.startswith("kafka")}
+        yield Safe(kafka, redis, settings, others | certificate | {"kafka_ca_file": str(ca)})
 
 
 def with_passwords(acl: str) -> str:
@@ -115,6 +120,16 @@ async def test_the_least_rights_are_enough_and_no_password_is_seen(deployment: D
     assert report.profiles > 40
     assert PASSWORD.encode() not in seen_of(worker.pid)
     assert PASSWORD not in repr(deployment.settings)
+
+
+async def test_where_kafka_knows_us_by_our_certificate_a_worker_and_every_command_need_no_password(safe: Safe) -> None:
+    given = {"redis_prefix": "ka:", **safe.certified}
+    async with deployed(safe.kafka.at("ssl"), given.pop("redis"), "secured", **given) as deployment:
+        await deployment.start_worker()
+        await deployment.send(event("c-1", "A"), login("c-1", email="cara@x.ie"))
+        await deployment.settled()
+        assert (await deployment.of_identity("email", "cara@x.ie")).version == 2
+        assert "no difference" in deployment.command("verify").stdout
 
 
 async def test_a_gateway_can_change_no_profile_and_a_worker_no_key_of_the_gateways(deployment: Deployment) -> None:

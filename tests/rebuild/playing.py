@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, Final
@@ -24,6 +24,9 @@ SEGMENTS = {"golden": "Plan = Gold", "buyers": "did Charged >= 1"}
 TICKING: Final[dict[str, Any]] = {"tick_seconds": 1.0, "snapshot_days": 5e-6, "idle_guest_days": 200}
 """Ticks every second, and each of them puts everybody into the snapshots."""
 
+NO_OTHERS: Final[Mapping[str, Any]] = {}
+"""Nobody has settings of their own."""
+
 TICKED = 1_500
 PLAYED = 1_700
 """So many records come while time passes, and so many in all before the store is lost."""
@@ -33,35 +36,40 @@ def quiet(what: str, done: int, total: int) -> None:
     """Nobody watches."""
 
 
-def with_others(deployment: Deployment, **settings: Any) -> Deployment:
+@asynccontextmanager
+async def with_others(deployment: Deployment, **settings: Any) -> AsyncIterator[Deployment]:
     """The same deployment with other settings."""
-    return Deployment(deployment.settings.model_copy(update=settings), deployment.layout)
+    other = Deployment(deployment.settings.model_copy(update=settings), deployment.layout)
+    try:
+        yield other
+    finally:
+        await other.close()
 
 
 @asynccontextmanager
-async def shop_of(kafka: str, redis_url: str, namespace: str) -> AsyncIterator[Deployment]:
-    """A shop with live segments; its workers have left, and those that come let no time pass."""
-    async with deployed(kafka, redis_url, namespace, **TICKING) as deployment:
+async def shop_of(
+    kafka: str, redis_url: str, namespace: str, of_workers: Mapping[str, Any] = NO_OTHERS, **settings: Any
+) -> AsyncIterator[Deployment]:
+    """A shop with live segments; its workers, who may have settings of their own, have left, and those that come let no
+    time pass."""
+    async with deployed(kafka, redis_url, namespace, **(TICKING | settings)) as deployment:
         definitions = SegmentStore(deployment.world.link(), deployment.world.keys)
         for name, query in SEGMENTS.items():
             await definitions.put(name, to_object(from_line(query)), replace=False)
-        async with deployment.worker():
+        async with with_others(deployment, **of_workers) as ticking, ticking.worker():
             await play(deployment, 0, TICKED)
             await until_nearly_resolved(deployment)
             await until_everybody_is_in_snapshots(deployment)
-        still = with_others(deployment, tick_seconds=86_400.0)
-        async with deployed_worker(still):
-            await play(still, TICKED, PLAYED)
-        try:
+        async with with_others(deployment, tick_seconds=86_400.0) as still:
+            async with deployed_worker(still, of_workers):
+                await play(still, TICKED, PLAYED)
             yield still
-        finally:
-            await still.close()
 
 
 @asynccontextmanager
-async def deployed_worker(deployment: Deployment) -> AsyncIterator[None]:
+async def deployed_worker(deployment: Deployment, its_own: Mapping[str, Any] = NO_OTHERS) -> AsyncIterator[None]:
     """A worker that leaves when everything is done."""
-    async with deployment.worker():
+    async with with_others(deployment, **its_own) as working, working.worker():
         yield
         await deployment.settled()
 

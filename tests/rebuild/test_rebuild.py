@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from knownas.adapters import keys as k
 from knownas.adapters.index import StoredIndex
@@ -16,8 +19,11 @@ from knownas.adapters.store import registry_in
 from knownas.errors import CannotStart
 from knownas.find import planes
 from knownas.find.terms import terms
-from knownas.nouns import Profile
+from knownas.nouns import SNAPSHOTS, Profile
 from knownas.operate.rebuild import rebuild
+from knownas.operate.restoring import Told
+from knownas.stages.figures import SEGMENT_DAYS
+from knownas.stages.snapshots import MARK
 from tests.pipeline.deployment import Deployment
 from tests.rebuild.playing import PLAYED, cut, deployed_worker, lose_the_store, play, quiet, with_others
 from tests.rebuild.whole import Everything, differences, everything
@@ -37,6 +43,50 @@ async def test_a_store_that_is_gone_is_made_anew_byte_for_byte_and_goes_on(shopp
     assert report.equal, report.differences[:5]
 
 
+async def test_where_kafka_begins_after_the_newest_snapshots_profiles_are_as_they_were_then_and_it_says_what_is_gone(
+    shopping: Deployment,
+) -> None:
+    before = await everything(shopping)
+    await cut(shopping, 1.0)
+    await lose_the_store(shopping)
+    made = await asyncio.to_thread(shopping.command, "rebuild")
+    assert made.returncode == 0, made.stderr
+    said = " ".join(made.stdout.split())
+    for gone in (
+        "note: figures of rejected records begin anew; what the page wrote down of who looked at whom is gone",
+        "note: in 4 shards Kafka no longer has every message: timelines begin where it does;",
+        "profiles were written to the snapshots before the first message that Kafka still has: what came to them in "
+        "between is gone. KNOWNAS_SNAPSHOT_DAYS must be well below what resolved keeps",
+        "offsets: who came then is gone, and counts are those of before",
+        "no callers' keys are known: make new ones with `knownas keys create`",
+    ):
+        assert gone in said
+    after = await everything(shopping)
+    profiles = {key: _unnumbered(raw) for key, raw in after.items() if "}:p:" in key}
+    known = {key: _unnumbered(raw) for key, raw in before.items() if "}:p:" in key}
+    assert {key: one for key, one in profiles.items() if one.version == known[key].version}.items() <= known.items()
+    assert all(one.version <= known[key].version for key, one in profiles.items())
+    assert sum(one.version == known[key].version for key, one in profiles.items()) > len(known) / 2
+    assert not [key for key in after if "}:t:" in key]
+    async with deployed_worker(shopping):
+        await play(shopping, PLAYED, PLAYED + 100)
+
+
+async def test_profiles_that_are_in_no_snapshot_and_no_message_are_counted_as_missing(shopping: Deployment) -> None:
+    await cut(shopping, 0.8)
+    topic = shopping.layout.name(SNAPSHOTS)
+    marks = [one async for one in shopping.world.log.read(topic, True, [1]) if one.key == MARK.encode()]
+    async with shopping.world.log.admin() as admin:  # of a compacted topic nothing can be deleted
+        deleting = ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": "delete"})
+        await admin.alter_configs([deleting])
+        await admin.delete_records({TopicPartition(topic, 1): RecordsToDelete(before_offset=-1)})
+    await shopping.produce(SNAPSHOTS, 1, marks[-1].key, marks[-1].value)
+    await lose_the_store(shopping)
+    done = await rebuild(shopping.world, quiet)
+    assert done.stage_2.missing > 0
+    assert f"{done.stage_2.missing:,} profiles were never written to the snapshots: they are gone" in done.notes
+
+
 async def test_where_kafka_has_lost_the_beginning_profiles_and_counts_are_exact_by_their_snapshots(
     shopping: Deployment,
 ) -> None:
@@ -44,11 +94,10 @@ async def test_where_kafka_has_lost_the_beginning_profiles_and_counts_are_exact_
     await cut(shopping, 0.6)
     await lose_the_store(shopping)
     done = await rebuild(shopping.world, quiet)
-    assert (done.stage_2.cut, done.stage_2.uncovered, done.segments) == (4, 0, 2)
-    ticking = with_others(shopping, tick_seconds=0.5, idle_guest_days=0)
-    async with ticking.worker():
+    of_shards = done.stage_2
+    assert (of_shards.cut, of_shards.uncovered, of_shards.missing, of_shards.lost, done.segments) == (4, 0, 0, 0, 2)
+    async with with_others(shopping, tick_seconds=0.5, idle_guest_days=0) as ticking, ticking.worker():
         await until_segments_are_filled(ticking)
-    await ticking.close()
     async with deployed_worker(shopping):
         await shopping.settled()
     after = await everything(shopping)
@@ -60,9 +109,12 @@ async def test_where_kafka_has_lost_the_beginning_profiles_and_counts_are_exact_
 
 
 def _without_what_is_made_anew(found: Everything) -> Everything:
-    """Timelines begin where Kafka does; the index gives out its numbers anew; segments are judged anew, ticks count."""
-    anew = ("t:", "q:", "s:", "idle", "fig", k.AT)
+    """Timelines begin where Kafka does; the index gives out its numbers anew; segments are judged anew, and whom they
+    took in since the snapshot once more; ticks count."""
+    anew = ("t:", "q:", "s:", "idle", k.AT)
     kept = {key: value for key, value in found.items() if not key.split("}:", 1)[1].startswith(anew)}
+    for key in [key for key in kept if key.endswith(k.FIGURES)]:
+        kept[key] = {name: one for name, one in kept[key].items() if not name.startswith(f"{SEGMENT_DAYS}:")}
     return {key: _unnumbered(value) if "}:p:" in key else value for key, value in kept.items()}
 
 
@@ -123,28 +175,39 @@ async def test_a_store_that_holds_something_is_left_alone_unless_it_is_to_be_rep
 
 
 async def test_nothing_is_done_while_a_worker_runs(shopping: Deployment) -> None:
-    impatient = with_others(shopping, session_timeout_ms=1_000)
-    async with shopping.worker():
+    async with shopping.worker(), with_others(shopping, session_timeout_ms=1_000) as impatient:
         with pytest.raises(CannotStart, match="still at work: stop all workers first"):
             await rebuild(impatient.world, quiet, replace=True)
-    await impatient.close()
     report = await shopping.verify()
     assert report.equal, report.differences[:5]
 
 
-async def test_nobody_works_on_a_half_rebuilt_store(shopping: Deployment) -> None:
+async def test_nobody_works_on_a_half_rebuilt_store_and_the_next_rebuild_ends_as_if_none_had_been_broken_off(
+    shopping: Deployment,
+) -> None:
+    before = await everything(shopping)
     await lose_the_store(shopping)
+    for place in ("ledger", "rejected", "resolved/2", "events/1", "updates/3"):
+        with pytest.raises(BrokenOffError):
+            await rebuild(shopping.world, breaking_off_at(place), replace=place != "ledger")
+        with pytest.raises(CannotStart, match="half rebuilt: run `knownas rebuild --replace`"):
+            await shopping.world.layout()
+        with pytest.raises(CannotStart, match="the store is not empty"):
+            await rebuild(shopping.world, quiet)
+    await rebuild(shopping.world, quiet, replace=True)
+    async with deployed_worker(shopping):
+        await shopping.settled()
+    assert differences(before, await everything(shopping)) == []
 
-    def die(what: str, done: int, total: int) -> None:
-        if what.startswith("resolved/2"):
+
+def breaking_off_at(place: str) -> Told:
+    """Break off at the end of what is called so."""
+
+    def told(what: str, done: int, total: int) -> None:
+        if what == place and done == total:
             raise BrokenOffError
 
-    with pytest.raises(BrokenOffError):
-        await rebuild(shopping.world, die)
-    with pytest.raises(CannotStart, match="half rebuilt: run `knownas rebuild --replace`"):
-        await shopping.world.layout()
-    await rebuild(shopping.world, quiet, replace=True)
-    await shopping.world.layout()
+    return told
 
 
 class BrokenOffError(Exception):

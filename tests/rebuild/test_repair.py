@@ -9,9 +9,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+from knownas.adapters.store import RedisShardStore, RedisSourceStore
 from knownas.embedded import start_valkey
 from knownas.errors import CannotStart
-from knownas.nouns import EVENTS, RESOLVED, murmur2
+from knownas.nouns import EVENTS, RESOLVED, UPDATES, murmur2
 from knownas.operate.repair import Repaired, repair
 from tests.builders import NOON, event, login, profile
 from tests.faults.records import Placed
@@ -98,3 +99,16 @@ async def test_a_store_that_is_older_than_what_kafka_has_is_not_repaired(shoppin
     await cut(shopping, 0.5)
     with pytest.raises(CannotStart, match=rf"the store is too old: .*{RESOLVED}\[0\] stands at 3 there"):
         await repair(shopping.world, quiet)
+
+
+async def test_who_held_a_partition_before_a_repair_writes_it_no_more(shopping: Deployment) -> None:
+    world, layout = shopping.world, shopping.layout
+    shards = RedisShardStore(world.link(), world.keys, 500)
+    sources = RedisSourceStore(world.link(), world.keys, world.names)
+    of_shards = await shards.take({(RESOLVED, shard): 0 for shard in range(layout.shards)})
+    partitions = [(topic, number) for topic in (EVENTS, UPDATES) for number in range(layout.partitions)]
+    of_sources = await sources.take(dict.fromkeys(partitions, 0))
+    assert all(await sources.held(list(of_sources.values())))
+    await repair(world, quiet)
+    assert not any(await shards.held([hold for hold, _ in of_shards.values()]))
+    assert not any(await sources.held(list(of_sources.values())))

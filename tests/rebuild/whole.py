@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from knownas.adapters import keys as k
+from knownas.adapters.redis import Link
 from knownas.find import planes
 from tests.pipeline.deployment import Deployment
 
@@ -20,8 +22,13 @@ Everything = dict[str, Any]
 
 async def everything(deployment: Deployment) -> Everything:
     """Each key with what it holds, hashes by field."""
-    prefix, link = deployment.settings.redis_prefix, deployment.world.link()
-    keys = [key.decode() for key in await deployment.reader.keys_like(prefix + "{*")]
+    prefix = deployment.settings.redis_prefix
+    return await held_at(deployment.world.link(), prefix, await deployment.reader.keys_like(prefix + "{*"))
+
+
+async def held_at(link: Link, prefix: str, found: Iterable[bytes]) -> Everything:
+    """What these keys hold, by what comes after the prefix."""
+    keys = [key.decode() for key in found]
     types = await link.run([("TYPE", key) for key in keys])
     commands = [(_READ[kind][0], key, *_READ[kind][1:]) for key, kind in zip(keys, types, strict=True)]
     answers = await link.run(commands)
@@ -36,9 +43,10 @@ def _fields(flat: list[bytes]) -> dict[str, bytes]:
 
 
 def differences(before: Everything, after: Everything) -> list[str]:
-    """What is not the same, but for what may be another: the tokens; how far the walk of snapshots is; the figures of
-    what stage 1 rejected, which begin anew, and from where on a shard counts that has nothing to count; how far sources
-    are, for control records that were published since the newest mark come once more, and are passed over. Who is in a
+    """What is not the same, but for what may be another: the tokens; by which rebuild a shard was made, and up to where
+    it went on; how far the walk of snapshots is; the figures of what stage 1 rejected, which begin anew, and from where
+    on a shard counts that has nothing to count; how far sources are, for control records that were published since the
+    newest mark come once more, and are passed over; in a cluster what the last commit across slots was. Who is in a
     plane of the index is written in one of two ways, as chunks come."""
     wanted, found = _results(before), _results(after)
     return [
@@ -62,7 +70,11 @@ def _results(everything: Everything) -> Everything:
     return {key: value for key, value in found.items() if value}
 
 
-_PASSING: Final = {k.FIGURES: ("from",), k.AT: ("token", "aborted", "pos"), k.INDEX: ("snapped", "snapped_ms")}
+_PASSING: Final = {
+    k.FIGURES: ("from",),
+    k.AT: ("token", "aborted", "txn", "intents", "pos", k.AHEAD),
+    k.INDEX: ("snapped", "snapped_ms", k.INDEX_MADE),
+}
 
 
 def _short(value: Any, other: Any) -> str:

@@ -12,6 +12,7 @@ from tests.builders import NAMES, NOON
 
 DEVICES = ("d-1", "d-2", "d-3", "d-4")
 EMAILS = ("a@x.ie", "b@x.ie", "c@x.ie")
+NUMBERS = ("1", "2", "3")
 DAY_SECONDS = 86_400
 
 
@@ -81,7 +82,7 @@ def _profile(rng: random.Random) -> str:
 def _identities(rng: random.Random) -> dict[str, str]:
     chosen = {"email": rng.choice(EMAILS)}
     if rng.random() < 0.5:
-        chosen["identity"] = rng.choice(["1", "2", "3"])
+        chosen["identity"] = rng.choice(NUMBERS)
     return chosen
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from tests.builders import setting
 from tests.simulation.comparing import differences
 from tests.simulation.histories import Placed, definitions, history
+from tests.simulation.snapshots import snapshot_faults
 from tests.simulation.world import Faults, World
 
 HISTORIES = int(os.environ.get("KNOWNAS_TEST_HISTORIES", "300"))
@@ -21,10 +22,11 @@ def simulate(seed: int) -> tuple[World, list[Placed], list[str]]:
     crash, zombie, lost_answer, no_effect = (rng.choice([0, 0.01, 0.03]) for _ in range(4))
     faults = Faults(crash, zombie, lost_answer, no_effect, rng.choice([0, 0.1]))
     world = World(setting(), rng, faults, rng.choice([0, 0.5]), rng.choice([0, 1, 1]))
+    world.snapshot_days = rng.choice([0, 1e-9, 5e-7])
     world.definitions += definitions(rng)
     placed = history(rng, world.setting.partitions)
     world.play(_simulate(world, placed, rng))
-    return world, placed, differences(world)
+    return world, placed, differences(world) + snapshot_faults(world)
 
 
 async def _simulate(world: World, placed: list[Placed], rng: random.Random) -> None:

@@ -23,6 +23,7 @@ from knownas.adapters.memory import (
     MemoryLog,
     MemoryOutlet,
     MemoryShardStore,
+    MemorySnapshotStore,
     MemorySourceStore,
     MemoryStore,
 )  # fmt: skip
@@ -38,6 +39,7 @@ from knownas.stages.materialize import Materialize
 from knownas.stages.ports import Message, NoMeter, Partition
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
+from knownas.stages.snapshots import Snapshots
 from knownas.topics import Layout
 from tests.simulation.loop import JumpingLoop
 
@@ -81,12 +83,18 @@ class World:
     ticking: float = 0
     """How likely a worker's shards are due a tick at an idle look; one is at the end."""
     idle_guest_days: int = 0
+    snapshot_days: float = 0
+    """In how much time each profile is written to the snapshots; every step takes a millisecond then."""
     definitions: list[Definition] = field(default_factory=list)
     """Of live segments, by version."""
     kafka: MemoryKafka = field(default_factory=MemoryKafka)
     store: MemoryStore = field(default_factory=MemoryStore)
     waiting: list[tuple[SimWorker, str, asyncio.Future[None]]] = field(default_factory=list)
     workers: list[SimWorker] = field(default_factory=list)
+    was_lost: bool = False
+    """Whether the store was lost once and got back: stage 1's figures begin there."""
+    was_cut: bool = False
+    """Whether Kafka had lost the beginning of the shards then: timelines begin later, too."""
     assigned: dict[Partition, SimWorker] = field(default_factory=dict)
     crashes: Counter[str] = field(default_factory=Counter)
     passed: Counter[str] = field(default_factory=Counter)
@@ -116,6 +124,11 @@ class World:
                 loop.run_until_complete(asyncio.wait(tasks, timeout=1))
             loop.close()
 
+    def go_on_with(self, store: MemoryStore, *, is_cut: bool = False) -> None:
+        """All workers are gone, and so is the store; here is another."""
+        self.store, self.was_lost, self.was_cut = store, True, is_cut
+        self.workers, self.waiting, self.assigned = [], [], {}
+
     def produce(self, topic: str, partition: int, value: bytes | None, at: int) -> None:
         """A producer's record."""
         self.kafka.now = max(self.kafka.now, at)
@@ -142,8 +155,7 @@ class World:
         """So many steps with faults, then all that is left without."""
         await self.run_some(steps)
         if self.ticking:
-            for worker in self.workers:
-                worker.keeper.tick()
+            self._tick()
         self.faults, self.ticking = QUIET, 0
         for worker in self.workers:
             if worker not in self.assigned.values():
@@ -152,11 +164,23 @@ class World:
             self.kafka.arrive()
         for _ in range(60_000):
             if self._is_settled():
-                return
+                if not self._is_filling():
+                    return
+                self._tick()
             await self._step()
         raise AssertionError("stuck: " + self._left())
 
+    def _tick(self) -> None:
+        for worker in self.workers:
+            worker.keeper.tick()
+
+    def _is_filling(self) -> bool:
+        """Whether live segments have still to judge somebody, as they do after a rebuild where Kafka is cut."""
+        segments = [of.registry().by_name.values() for of in self.store.segments.values()]
+        return self.was_cut and not all(one.held.filled for some in segments for one in some)
+
     async def _step(self) -> None:
+        self.kafka.now += self.snapshot_days > 0
         for _ in range(6):
             await asyncio.sleep(0)
         self.broken += [worker.publishers.reason for worker in self.workers if worker.publishers.reason is not None]
@@ -249,9 +273,11 @@ class SimWorker:
             self.sources, MemoryOutlet(world.kafka, self), setting.names, rules, world.layout, meter, self._refused,
             self.gap,
         )  # fmt: skip
+        snapshots = Snapshots(MemorySnapshotStore(world.store, self), self.shards, world.snapshot_days)
         self.materialize = Materialize(
-            self.shards, self.publishers, world.layout, setting.names, meter, self._refused, 4, fold_rules, self.gap
-        )
+            self.shards, self.publishers, world.layout, setting.names, meter, self._refused, 4, fold_rules, self.gap,
+            snapshots,
+        )  # fmt: skip
 
     # -- the weather of this worker
 

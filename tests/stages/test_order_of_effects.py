@@ -21,7 +21,7 @@ from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, UPDATES, 
 from knownas.records.identities import IdentityRules
 from knownas.stages.keeper import Keeper
 from knownas.stages.materialize import Materialize
-from knownas.stages.ports import Committed, Element, NoMeter
+from knownas.stages.ports import Committed, Element, NoMeter, Tracer
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
 from knownas.topics import Layout
@@ -61,7 +61,7 @@ class Noted:
 class Line:
     """A worker's two stages in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracer: Tracer | None = None) -> None:
         self.noted, self.kafka, self.store = Noted(), MemoryKafka(), MemoryStore()
         self.refusals: list[Any] = []
         meter = NoMeter()
@@ -72,8 +72,10 @@ class Line:
         )
         self.keeper = Keeper(self.sources, self.shards, self.publishers, MemoryLog(self.kafka), LAYOUT, "g", 60)
         outlet = MemoryOutlet(self.kafka, self.noted)
-        self.resolve = Resolve(self.sources, outlet, NAMES, IdentityRules(), LAYOUT, meter, self.refused)
-        self.materialize = Materialize(self.shards, self.publishers, LAYOUT, NAMES, meter, self.refused, 10)
+        self.resolve = Resolve(self.sources, outlet, NAMES, IdentityRules(), LAYOUT, meter, self.refused, tracer=tracer)
+        self.materialize = Materialize(
+            self.shards, self.publishers, LAYOUT, NAMES, meter, self.refused, 10, tracer=tracer
+        )
 
     async def refused(self, holds: Any) -> None:
         """Note what the store refused."""

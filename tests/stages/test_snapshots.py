@@ -17,7 +17,19 @@ from knownas.profile.fold import Arrived, Folded
 from knownas.stages.enrol import NOTHING
 from knownas.stages.hold import ShardHold
 from knownas.stages.ports import Element
-from knownas.stages.snapshots import MARK, MOST_PROFILES, PIECE_BYTES, WALK, WALKED, Kept, Snapshots, Stand, encode
+from knownas.stages.snapshots import (
+    MARK,
+    MOST_PROFILES,
+    PIECE_BYTES,
+    PIECES,
+    WALK,
+    WALKED,
+    Before,
+    Kept,
+    Snapshots,
+    Stand,
+    encode,
+)
 
 HOUR_MS = 3_600_000
 PEOPLE = 100
@@ -33,16 +45,19 @@ class Shelf:
     def __init__(self, people: int = PEOPLE, walk: int = 0, walked_ms: int = 10 * HOUR_MS) -> None:
         self.people, self.walk, self.walked_ms = people, walk, walked_ms
         self.lists: dict[str, Any] = {}
+        self.pieces: dict[str, int] = {}
         self.asked = 0
 
     async def stand(self, hold: ShardHold) -> Stand:  # noqa: ARG002
         self.asked += 1
         return Stand({"customer": 3}, {"from": b"\x00"}, self.walk, self.walked_ms, {})
 
-    async def kept(self, hold: ShardHold, profiles: Sequence[str]) -> dict[str, Kept]:  # noqa: ARG002
+    async def kept(self, hold: ShardHold, profiles: Sequence[str]) -> dict[str, Before]:  # noqa: ARG002
         there = {name(number) for number in range(self.people)}
         return {
-            one: Kept(encode(Profile(format=1, id=one, version=1)), self.lists.get(one, {}))
+            one: Before(
+                Kept(encode(Profile(format=1, id=one, version=1)), self.lists.get(one, {})), self.pieces.get(one, 1)
+            )
             for one in profiles
             if one in there
         }
@@ -102,6 +117,15 @@ async def test_a_step_is_bounded_whatever_time_has_passed() -> None:
     assert len(element) == MOST_PROFILES + 1
 
 
+async def test_a_step_ends_where_it_is_too_large_and_the_next_goes_on_there() -> None:
+    shelf = Shelf(people=4)
+    for number in range(4):
+        shelf.lists[name(number)] = {"devices": [(100, "d" * 900_000)]}
+    folded, element = await added(shelf, tick(34 * HOUR_MS))
+    assert {key.partition("/")[0] for key in keys(element)} == {name(0), name(1), MARK}
+    assert folded.planes.state[WALK] == 2
+
+
 async def test_a_snapshot_names_the_position_after_the_commit_that_carries_it() -> None:
     _, element = await added(Shelf(people=1), tick(34 * HOUR_MS))
     [piece, mark] = [one.value or b"" for one in element]
@@ -122,23 +146,38 @@ async def test_a_profile_that_the_tick_changed_is_written_as_it_is_then() -> Non
 
 async def test_a_deletion_leaves_its_tombstone_at_once_and_nothing_of_a_larger_snapshot() -> None:
     shelf, tombstone = Shelf(), Profile(format=1, id=name(3), version=2, changed=2, gone=True)
-    shelf.lists[name(3)] = {"devices": [(100 + n, f"d-{n}" * 100) for n in range(3_000)]}
+    shelf.pieces[name(3)] = 40
     arrived = Arrived(name(3), Source("events", 0, 7, 0), 1, 1)
-    _, element = await added(shelf, arrived, NOTHING._replace(profiles={name(3): tombstone}))
-    assert keys(element)[0] == name(3)
-    assert f"{name(3)}/1" in keys(element)
+    folded, element = await added(shelf, arrived, NOTHING._replace(profiles={name(3): tombstone}))
+    assert keys(element) == [name(3), *(f"{name(3)}/{number}" for number in range(1, 40)), MARK]
     assert all(one.value is None for one in element[1:-1])
+    assert folded.planes.state == {PIECES + name(3): 1}
     assert Cut({name(3): joined(name(3), {name(3): read_piece(element[0].value or b"")})}).gone == {name(3)}
 
 
 async def test_what_does_not_fit_into_one_message_comes_in_pieces_and_is_whole_again() -> None:
     shelf = Shelf(people=1)
     shelf.lists[name(0)] = {"devices": [(100 + n, f"d-{n}" * 100) for n in range(3_000)]}
-    _, element = await added(shelf, tick(34 * HOUR_MS))
+    folded, element = await added(shelf, tick(34 * HOUR_MS))
     found = {(one.key or b"").decode(): read_piece(one.value) for one in element[:-1] if one.value is not None}
-    assert len(found) > 1
+    assert len(found) == folded.planes.state[PIECES + name(0)] > 1
     assert all(len(one.value or b"") < PIECE_BYTES + 100 for one in element)
     assert joined(name(0), found).kept.lists == shelf.lists[name(0)]
+
+
+@pytest.mark.parametrize(("had", "has"), [(40, 1), (40, 3), (3, 3), (1, 3), (1, 1)])
+async def test_of_a_snapshot_that_was_larger_nothing_is_left_over_and_how_large_it_is_now_is_remembered(
+    had: int, has: int
+) -> None:
+    shelf = Shelf(people=1)
+    shelf.pieces[name(0)] = had
+    if has > 1:
+        shelf.lists[name(0)] = {"devices": [(100, "d" * (PIECE_BYTES * has - PIECE_BYTES // 2))]}
+    folded, element = await added(shelf, tick(34 * HOUR_MS))
+    written = {key: one.value is not None for key, one in zip(keys(element)[:-1], element, strict=False)}
+    assert list(written) == [f"{name(0)}/{number}" if number else name(0) for number in range(max(had, has))]
+    assert sum(written.values()) == has
+    assert folded.planes.state.get(PIECES + name(0), had) == has
 
 
 @pytest.mark.parametrize("days", [0.0, 1.0], ids=["off", "on"])

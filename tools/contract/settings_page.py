@@ -32,7 +32,7 @@ NOTES: Final = {
     "drain_seconds": "Then it ends, and what it held is repeated.",
     "health_host": "`/health`, `/health/live`, `/health/ready` and `/metrics` are there.",
     "log_level": "No line holds anything of a person.",
-    "traces": "`pip install knownas[otel]`.",
+    "traces": "[How](../how-to/trace.md).",
     "http_origins": "JSONP, as CleverTap's Web SDK has it by default, needs none.",
     "http_body_bytes": "Beyond: 413.",
     "http_records": "Beyond: 413.",

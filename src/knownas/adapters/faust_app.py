@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import Any, Literal
+from typing import Any
 
 import faust
 from aiokafka.errors import BrokerResponseError, kafka_errors
@@ -18,7 +18,7 @@ from knownas.stages.hold import Hold
 from knownas.stages.keeper import Keeper
 from knownas.stages.materialize import Materialize
 from knownas.stages.resolve import Resolve
-from knownas.topics import Layout
+from knownas.topics import Layout, Only
 
 
 class FencedInstance(BrokerResponseError):  # type: ignore[misc]
@@ -30,6 +30,13 @@ class FencedInstance(BrokerResponseError):  # type: ignore[misc]
 kafka_errors.setdefault(FencedInstance.errno, FencedInstance)  # aiokafka has no word for this answer
 FENCED = FencedInstance.__name__
 """What an error says, in whatever words aiokafka wraps it, when two workers have the same name."""
+
+HEARTBEAT_SECONDS = 0.5
+"""A worker hears at a heartbeat that partitions are dealt anew, and those that heard stand still until all have."""
+
+REBALANCE_SECONDS = 15.0
+"""How long those wait for one that does not come, say a named one that is just being started. Longer than stages may
+take to finish what they hold."""
 
 COMMIT_SECONDS = 2.0
 """How often the group's offsets, which only lag metrics read, follow the positions."""
@@ -48,10 +55,6 @@ class _Adapter:
     async def drop(self, tps: set[TP]) -> None:
         """Give these partitions up."""
         await self._keeper.drop(tps)
-
-
-Only = Literal["resolve", "materialize"]
-"""The one stage that a worker may be for."""
 
 
 def make_app(
@@ -75,7 +78,8 @@ def make_app(
         poll=poll,
         broker=[f"kafka://{address.strip()}" for address in settings.kafka.split(",")],
         broker_session_timeout=timeout,
-        broker_heartbeat_interval=timeout / 6,
+        broker_heartbeat_interval=min(timeout / 6, HEARTBEAT_SECONDS),
+        broker_rebalance_timeout=REBALANCE_SECONDS,
         broker_client_id=settings.stable_name() or f"{socket.gethostname()}-{os.getpid()}",
         broker_commit_interval=COMMIT_SECONDS,
         **_kept_under(settings.stable_name()),

@@ -197,6 +197,12 @@ class PollThread(driver.AIOKafkaConsumerThread):
         """Up to where partitions are read, of topics that have no message waiting."""
         return await self._run(self._reached())
 
+    @property
+    def member(self) -> str:
+        """What Kafka calls this member of the group; empty before it has joined and after it has left."""
+        coordinator = self._consumer._coordinator if self._consumer is not None else None
+        return str(coordinator.member_id) if coordinator is not None else ""
+
     async def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run in the thread's loop, wait here; cancelling here cancels there. A thread that ends says so."""
         try:
@@ -335,6 +341,11 @@ class PollConsumer(driver.Consumer):
             return await self._thread.reached()
         except (ConsumerStoppedError, ConsumerNotStarted):
             return {}
+
+    @property
+    def member(self) -> str:
+        """What Kafka calls this member of the group; empty before it has joined and after it has left."""
+        return self._thread.member
 
     async def leave(self) -> None:
         """Stop for good: take nothing more, let stages finish, commit how far they came."""
@@ -551,6 +562,11 @@ class PollApp(faust.App):
     def poller(self) -> PollConsumer:
         """The consumer, for `retake` and `committed`."""
         return cast("PollConsumer", self.consumer)
+
+    @property
+    def member(self) -> str:
+        """What Kafka calls this member of the group; empty before it has joined and after it has left."""
+        return self._consumer.member if self._consumer is not None else ""
 
     async def reached(self) -> dict[tuple[str, int], int]:
         """Up to where partitions are read; nothing before the consumer is there."""

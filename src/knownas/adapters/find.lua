@@ -1,8 +1,8 @@
 -- Works out sets of people of one shard (`knownas.find.algebra`), counts them, and shows some.
 -- KEYS[1]: the shard's `q:n`. ARGV: the prefix of its keys, and in MessagePack: {outputs, page}; `expected`; the steps.
 -- An operand is a register (a number) or a plane (its name, after a '?' where it may be kept as a list).
--- `expected`: {length of q:n, oldest day, latest day, planes that are not there, code hash, length, ...}: what the steps
--- rest on. Where it is no more so, the answer is {}: they are to be planned anew. Not asked where the list is empty.
+-- `expected`: {length of q:n, oldest day, latest day, which rebuild made it, planes that are not there, code hash,
+-- length, ...}: what the steps rest on. Where it is no more so, the answer is {}: they are to be planned anew. Not asked where the list is empty.
 -- `outputs`: {what, operand, most, ...}: 'n' the count; 'b' the bits, or false where there are more than `most`.
 -- `page`: {operand, k, slice planes from the highest, after, from, others}: the k with the highest numbers in a slice, each
 -- as number and value. `after` -1: from the top; else those below that value, and of that value those numbered `from` or
@@ -13,10 +13,12 @@ local tag, input, expected = ARGV[1], cmsgpack.unpack(ARGV[2]), cmsgpack.unpack(
 local outputs, page = input[1], input[2]
 local plane, list = tag .. 'q:p', tag .. 'q:l'
 if #expected > 0 then
-  local days = call('HMGET', KEYS[1], 'oldest', 'latest')
-  if (days[1] or '') ~= expected[2] or (days[2] or '') ~= expected[3] then return {} end
+  local held = call('HMGET', KEYS[1], 'oldest', 'latest', 'made')
+  for i = 1, 3 do
+    if (held[i] or '') ~= expected[i + 1] then return {} end
+  end
   if call('HLEN', KEYS[1]) ~= expected[1] then return {} end
-  local absent, keys = expected[4], {}
+  local absent, keys = expected[5], {}
   for i = 1, #absent do
     local name = absent[i]
     if name:byte(1) == 63 then
@@ -28,7 +30,7 @@ if #expected > 0 then
   for i = 1, #keys, 4000 do
     if call('EXISTS', unpack(keys, i, math.min(i + 3999, #keys))) > 0 then return {} end
   end
-  for i = 5, #expected, 2 do
+  for i = 6, #expected, 2 do
     if call('HLEN', tag .. 'q:c' .. expected[i]) ~= expected[i + 1] then return {} end
   end
 end

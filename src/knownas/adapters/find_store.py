@@ -40,7 +40,7 @@ class StoredView:
 
     def __init__(self) -> None:
         self.fields = 0
-        self.said_oldest = self.said_latest = ""
+        self.said_oldest = self.said_latest = self.said_made = ""
         self.has_zones = False
         self.is_complete = True
         self.events: dict[str, int] = {}
@@ -96,7 +96,8 @@ class StoredView:
     def rests_on(self, wanted: Wanted, absent: Sequence[str]) -> tuple[Any, ...]:
         """What a plan for such a query rests on, as `find.lua` checks it."""
         empty = absent if self.has_zones else (*absent, planes.ZONE)
-        found: list[Any] = [self.fields, self.said_oldest, self.said_latest, tuple(map(_operand, empty))]
+        said = self.said_oldest, self.said_latest, self.said_made
+        found: list[Any] = [self.fields, *said, tuple(map(_operand, empty))]
         for of, texts in self.asked(wanted).items():
             held = self.dictionaries[of]
             if texts is None or not texts <= held.codes.keys():
@@ -111,7 +112,9 @@ class StoredView:
 
 
 class StoredShards:
-    """The indexes as the store has them. Its views are shared by all queries and only ever learn."""
+    """The indexes as the store has them. Its views are shared by all queries and only ever learn; where a rebuild has
+    made a shard anew, and may have given out other numbers, a view begins anew too, beside the one of queries under
+    way: what they rest on is refused."""
 
     def __init__(self, link: Link, keys: Keys, shards: int) -> None:
         self._link, self._keys, self.count = link, keys, shards
@@ -123,8 +126,9 @@ class StoredShards:
         """Views: names in one round trip, then values; only what is not known, or may be known no more."""
         if fresh or not self._has_names:
             await self._read_names()
-        await self._read_codes(wanted, fresh=fresh)
-        return self._views
+        views = list(self._views)
+        await self._read_codes(views, wanted, fresh=fresh)
+        return views
 
     async def look(self, named: Mapping[int, Iterable[str]]) -> bool:
         """See whether anybody is in planes that were not looked at yet; whether there were any."""
@@ -175,14 +179,18 @@ class StoredShards:
         for shard in range(self.count):
             prefix = self._of(shard)
             commands += [
-                ("HLEN", prefix + k.INDEX), ("HMGET", prefix + k.INDEX, "oldest", "complete", "latest"),
+                ("HLEN", prefix + k.INDEX), ("HMGET", prefix + k.INDEX, "oldest", "latest", k.INDEX_MADE, "complete"),
                 ("EXISTS", prefix + k.plane(planes.ZONE)), ("HEXISTS", prefix + k.AT, "watermarks"),
             ]  # fmt: skip
         answers = await self._link.run(commands)
         grown = []
-        for shard, view in enumerate(self._views):
-            fields, (oldest, complete, latest), zones, has_begun = answers[shard * 4 : shard * 4 + 4]
-            view.said_oldest, view.said_latest = oldest.decode() if oldest else "", latest.decode() if latest else ""
+        for shard in range(self.count):
+            fields, (*said, complete), zones, has_begun = answers[shard * 4 : shard * 4 + 4]
+            oldest, latest, made = ((raw or b"").decode() for raw in said)
+            if made != self._views[shard].said_made:
+                self._views[shard] = StoredView()
+            view = self._views[shard]
+            view.said_oldest, view.said_latest, view.said_made = oldest, latest, made
             view.has = {plane: True for plane, has in view.has.items() if has}
             view.is_complete, view.has_zones = complete == b"1" or not has_begun, bool(zones)
             if fields != view.fields:
@@ -196,13 +204,13 @@ class StoredShards:
         if not self._has_names:
             raise WorldFault("the index is still being made; ask again in a while")
 
-    async def _read_codes(self, wanted: Wanted, *, fresh: bool) -> None:
+    async def _read_codes(self, views: Sequence[StoredView], wanted: Wanted, *, fresh: bool) -> None:
         """Dictionaries only grow: what is known stays; what is lacking is asked for again where one has grown."""
         asked = [
             (shard, of, texts)
-            for shard, view in enumerate(self._views)
+            for shard, view in enumerate(views)
             for of, texts in view.asked(wanted).items()
-            if not self._is_known(shard, of, texts, fresh=fresh)
+            if not _is_known(view, of, texts, fresh=fresh)
         ]
         if not asked:
             return
@@ -210,7 +218,7 @@ class StoredShards:
         commands: list[Command] = []
         missing = []
         for (shard, of, texts), length in zip(asked, lengths, strict=True):
-            held = self._views[shard].dictionaries.setdefault(of, Dictionary())
+            held = views[shard].dictionaries.setdefault(of, Dictionary())
             if length != held.length:
                 held.lacking.clear()
                 held.whole, held.length = False, length
@@ -221,12 +229,6 @@ class StoredShards:
         answers = await self._link.run(commands) if commands else []
         for (held, texts), answer in zip(missing, answers, strict=True):
             _learn_codes(held, texts, answer)
-
-    def _is_known(self, shard: int, of: str, texts: frozenset[str] | None, *, fresh: bool) -> bool:
-        held = self._views[shard].dictionaries.get(of)
-        if held is None:
-            return False
-        return (texts is not None and texts <= held.codes.keys()) or not (fresh or held.lacks(texts))
 
     def _written(self, ask: Ask) -> tuple[bytes, bytes]:
         """What a program rests on, and its steps, as they are sent: who asks again, or for the next page, asks with the
@@ -250,6 +252,13 @@ class StoredShards:
         page = _page(ask.shown, results[ask.shown.result]) if ask.shown is not None else False
         prefix = self._of(ask.shard)
         return self._link.script("find", (prefix + k.INDEX,), prefix, pack((outputs, page)), *self._written(ask))
+
+
+def _is_known(view: StoredView, of: str, texts: frozenset[str] | None, *, fresh: bool) -> bool:
+    held = view.dictionaries.get(of)
+    if held is None:
+        return False
+    return (texts is not None and texts <= held.codes.keys()) or not (fresh or held.lacks(texts))
 
 
 def _operand(operand: Operand | None) -> Operand:

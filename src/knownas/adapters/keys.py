@@ -14,7 +14,7 @@
 | `ka:{d<p>}:f:<device>`        | string | resolve     | the newest facts of a device (hashed name), MessagePack      |
 | `ka:{d<p>}:i:<day>`           | hash   | resolve     | producers' record ids of a day, hashed: offset, seconds      |
 | `ka:{o<b>}:<identity>`        | string | resolve     | the owner row of an identity (hashed name), MessagePack      |
-| `ka:{<s>}:at`                 | hash   | materialize | token, pos, watermarks, indexed of a shard                   |
+| `ka:{<s>}:at`                 | hash   | materialize | token, pos, watermarks, indexed, ahead of a shard            |
 | `ka:{<s>}:p:<profile>`        | string | materialize | the profile, MessagePack                                     |
 | `ka:{<s>}:t:<profile>`        | list   | materialize | its timeline, oldest first, one MessagePack entry an element |
 | `ka:{<s>}:x:<what>:<profile>` | zset   | materialize | identities, devices or guests beyond the first 100, by place |
@@ -25,7 +25,7 @@
 | `ka:{<s>}:out`                | list   | materialize | messages to be published, one chunk an element               |
 | `ka:{<s>}:s:n`                | hash   | materialize | of live segments: the shard's state, each by `d:<name>`      |
 | `ka:{<s>}:s:due`              | zset   | materialize | profiles by when the clock may move them, in milliseconds    |
-| `ka:{<s>}:q:n`                | hash   | materialize | of the index: next, oldest, complete, numbers of names       |
+| `ka:{<s>}:q:n`                | hash   | materialize | of the index: next, oldest, complete, made, numbers of names |
 | `ka:{<s>}:q:ids`              | string | materialize | profile ids by number, 16 bytes each; zeros where free       |
 | `ka:{<s>}:q:free`             | list   | materialize | numbers that are free, the next to be given out last         |
 | `ka:{<s>}:q:c<of>`            | hash   | materialize | values of a property (its number) or field: codes            |
@@ -79,6 +79,8 @@ class Keys:
 
 
 AT: Final = "at"
+AHEAD: Final = "ahead"
+"""The field of a shard's `at` that says up to where a store that was got back folds what another folded before."""
 COUNTERS: Final = "n"
 FIGURES: Final = "fig"
 IDLE: Final = "idle"
@@ -94,6 +96,8 @@ SEGMENTS_STATE: Final = "state"
 INDEX: Final = "q:n"
 INDEX_IDS: Final = "q:ids"
 INDEX_FREE: Final = "q:free"
+INDEX_MADE: Final = "made"
+"""Under this name the index says by which rebuild its numbers were given out; nothing where none was."""
 SCRATCH: Final = "q:t"
 """What the names of sets begin with that a query works out; they are gone when it is answered."""
 

@@ -29,6 +29,7 @@ from knownas.profile.parting import Listed, Parting
 from knownas.stages.figures import Figures
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.ports import Batches, Committed, Element, Message, Partition, Shares, Wanted
+from knownas.stages.snapshots import PIECES, WALK, WALKED, Before, Kept, Lists, Stand
 
 _read_entry = msgspec.msgpack.Decoder(Entry).decode
 _read_held = msgspec.msgpack.Decoder(Held).decode
@@ -60,6 +61,7 @@ class At:
     days: dict[int, dict[bytes, Counted]] = field(default_factory=dict)
     watermarks: dict[str, tuple[int, int]] = field(default_factory=dict)
     indexed: bool = False
+    ahead: int = 0
 
 
 @dataclass
@@ -137,9 +139,11 @@ class MemoryStore:
     """Where each profile lives: in the real store its key says so."""
     index: dict[int, MemoryIndex] = field(default_factory=lambda: defaultdict(MemoryIndex))
     segments: dict[int, MemorySegments] = field(default_factory=lambda: defaultdict(MemorySegments))
-    counters: dict[str, int] = field(default_factory=dict)
+    counters: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     figures: dict[Partition, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
     outboxes: dict[int, list[Element]] = field(default_factory=lambda: defaultdict(list))
+    meta: dict[str, dict[str, bytes]] = field(default_factory=lambda: {"keys": {}, "layout": {}})
+    """What the deployment keeps in the store alone."""
     tokens: int = 0
 
     def holds(self, hold: Hold) -> bool:
@@ -332,7 +336,7 @@ class MemoryShardStore(_Calls):
             at = self._store.take(partition, position)
             assert at.pos is not None
             hold = ShardHold(*partition, at.token, at.pos, at.pos)
-            hold.watermarks, hold.indexed = dict(at.watermarks), at.indexed
+            hold.watermarks, hold.indexed, hold.ahead = dict(at.watermarks), at.indexed, at.ahead
             taken[partition] = hold, list(self._store.outboxes[partition[1]])
         self._answer("shard.take")
         return taken
@@ -465,8 +469,9 @@ class MemoryShardStore(_Calls):
         store.shards.update(dict.fromkeys(written.profiles, hold.partition))
         for profile, entries in written.timelines.items():
             store.timelines[profile] = (store.timelines.get(profile, []) + entries)[-self._cap :]
+        counters = store.counters[hold.partition]
         for name, amount in written.folded.counters.items():
-            store.counters[name] = store.counters.get(name, 0) + amount
+            counters[name] = counters.get(name, 0) + amount
         for profile, what, place, text in written.folded.overflow:
             store.overflow.setdefault((profile, what), {})[text] = place
         self._let_go(written.folded.parting)
@@ -504,6 +509,32 @@ class MemoryShardStore(_Calls):
             idle.pop(profile.id, None)
             if is_idle_guest(profile):
                 idle[profile.id] = profile.last_seen
+
+
+class MemorySnapshotStore(_Calls):
+    """`snapshots.SnapshotStore` in memory."""
+
+    async def stand(self, hold: ShardHold) -> Stand:
+        """What is there beside profiles."""
+        await self._weather.step("snapshots.stand")
+        store, shard = self._store, hold.partition
+        walk, walked_ms = (store.index[shard].state.get(name, 0) for name in (WALK, WALKED))
+        meta = {name: dict(fields) for name, fields in store.meta.items()} if shard == 0 else {}
+        return Stand(dict(store.counters[shard]), dict(store.figures[hold.topic, shard]), walk, walked_ms, meta)
+
+    async def kept(self, hold: ShardHold, profiles: Sequence[str]) -> dict[str, Before]:
+        """Those of these profiles that are stored, with their overflow lists."""
+        await self._weather.step("snapshots.kept")
+        state, stored = self._store.index[hold.partition].state, self._store.profiles
+        return {
+            profile: Before(Kept(stored[profile], self._lists(profile)), state.get(PIECES + profile, 1))
+            for profile in profiles
+            if profile in stored
+        }
+
+    def _lists(self, profile: str) -> Lists:
+        held = {what: self._store.overflow.get((profile, what), {}) for what in LEAVING}
+        return {what: sorted((place, text) for text, place in items.items()) for what, items in held.items() if items}
 
 
 class _Frozen(NamedTuple):

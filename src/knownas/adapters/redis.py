@@ -21,6 +21,7 @@ from redis.exceptions import MovedError, RedisError
 
 from knownas.adapters.redis_address import Address, address
 from knownas.adapters.redis_faults import fault
+from knownas.adapters.redis_trouble import mistaken
 from knownas.errors import CannotStart, WorldFault
 
 SCRIPTS: Final = ("resolve", "materialize", "find", "people", "planes", "segments", "swap", "verdict")
@@ -132,10 +133,15 @@ class Link:
 
     async def _connect(self) -> Connection:
         connection = self._address.connection(**self._address.options)
-        await connection.connect()  # type: ignore[no-untyped-call]
-        for name in SCRIPTS:
-            await connection.send_command("SCRIPT", "LOAD", _source(name))
-            await connection.read_response()
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]
+            for name in SCRIPTS:
+                await connection.send_command("SCRIPT", "LOAD", _source(name))
+                await connection.read_response()
+        except RedisError as error:
+            if (mistake := await mistaken(self._address, error)) is not None:
+                raise mistake from error
+            raise
         return connection
 
     async def _break(self) -> None:

@@ -13,7 +13,7 @@ from knownas.adapters.redis import Command, Link
 from knownas.adapters.store import fields_in
 from knownas.nouns import Profile
 from knownas.stages.hold import ShardHold
-from knownas.stages.snapshots import WALK, WALKED, Kept, Lists, Stand
+from knownas.stages.snapshots import PIECES, WALK, WALKED, Before, Kept, Lists, Stand
 
 LISTED: Final = ("identities", "devices", "guests")
 
@@ -38,13 +38,18 @@ class RedisSnapshotStore:
         named = dict(zip(("keys", "layout"), map(fields_in, meta), strict=False))
         return Stand(numbers_in(counters), fields_in(figures), int(walk or 0), int(walked_ms or 0), named)
 
-    async def kept(self, hold: ShardHold, profiles: Sequence[str]) -> dict[str, Kept]:
+    async def kept(self, hold: ShardHold, profiles: Sequence[str]) -> dict[str, Before]:
         """Those of these profiles that are stored, with their overflow lists."""
         prefix = self._keys.shard(hold.partition)
-        (answers,) = await self._link.run([("MGET", *[prefix + k.profile(profile) for profile in profiles])])
-        stored = {profile: raw for profile, raw in zip(profiles, answers, strict=True) if raw is not None}
-        lists = await self._lists(prefix, [read_profile(raw) for raw in stored.values()])
-        return {profile: Kept(raw, lists.get(profile, {})) for profile, raw in stored.items()}
+        raws, numbers = await self._link.run(
+            [
+                ("MGET", *[prefix + k.profile(profile) for profile in profiles]),
+                ("HMGET", prefix + k.INDEX, *[PIECES + profile for profile in profiles]),
+            ]
+        )
+        found = [(profile, raw, int(n or 1)) for profile, raw, n in zip(profiles, raws, numbers, strict=True) if raw]
+        lists = await self._lists(prefix, [read_profile(raw) for _, raw, _ in found])
+        return {profile: Before(Kept(raw, lists.get(profile, {})), pieces) for profile, raw, pieces in found}
 
     async def _lists(self, prefix: str, profiles: Sequence[Profile]) -> dict[str, Lists]:
         asked = [(p.id, what) for p in profiles for what in LISTED if getattr(p, f"{what}_more")]

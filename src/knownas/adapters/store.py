@@ -278,14 +278,14 @@ class RedisShardStore:
         commands: list[Command] = []
         for ((_, shard), position), token in zip(first.items(), tokens, strict=True):
             prefix = self._keys.shard(shard)
-            commands += _take(prefix + k.AT, token, position, "watermarks", "indexed")
+            commands += _take(prefix + k.AT, token, position, "watermarks", "indexed", k.AHEAD)
             commands.append(("LRANGE", prefix + k.OUTBOX, 0, -1))
         answers = await self._link.run_durably(commands)
         taken = {}
         for partition, token, read, outbox in zip(first, tokens, answers[2::4], answers[3::4], strict=True):
-            pos, watermarks, indexed = read
+            pos, watermarks, indexed, ahead = read
             hold = ShardHold(*partition, token, int(pos), int(pos), indexed=indexed is not None)
-            hold.watermarks = _read_watermarks(watermarks) if watermarks else {}
+            hold.watermarks, hold.ahead = _read_watermarks(watermarks) if watermarks else {}, int(ahead or 0)
             taken[partition] = hold, [_read_outgoing(element) for element in outbox]
         return taken
 

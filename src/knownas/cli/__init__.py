@@ -5,30 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import uvloop
 from cyclopts import App, CycloptsError
 
 from knownas import __version__
-from knownas.cli import (
-    act,
-    demo,
-    doctor,
-    explain,
-    find,
-    gateway,
-    load,
-    look,
-    rebuild,
-    rejected,
-    runs,
-    segments,
-    send,
-    topics,
-)
 from knownas.cli.output import errors, plain, quiet_logs
 from knownas.errors import KnownasError, WorldFault, WrongInput
 from knownas.settings import LOCAL
@@ -41,25 +25,39 @@ app = App(
     version=__version__,
     help_format="plaintext",
 )
-COMMANDS: tuple[Callable[..., Coroutine[Any, Any, int | None]], ...] = (
-    runs.up, runs.worker, gateway.serve, demo.demo, send.send, look.profile, find.find, explain.explain, look.verify,
-    doctor.doctor, act.demerge, act.release, act.delete, rebuild.rebuild, rebuild.repair,
-)  # fmt: skip
-for command in COMMANDS:
-    app.command(command)
-app.command(act.mark, name="test-user")
-app.command(load.import_, name="import")
-app.command(gateway.keys)
-_topics = App(name="topics", help="The topics of knownas in Kafka.", help_format="plaintext")
-_topics.command(topics.create)
-app.command(_topics)
-app.command(segments.app)
-app.command(rejected.app)
+COMMANDS: Final = {
+    "up": "runs:up",
+    "worker": "worker:worker",
+    "serve": "gateway:serve",
+    "demo": "demo:demo",
+    "topics": "topics:app",
+    "send": "send:send",
+    "import": "load:import_",
+    "profile": "profile:profile",
+    "find": "find:find",
+    "segments": "segments:app",
+    "explain": "explain:explain",
+    "rejected": "rejected:app",
+    "test-user": "act:mark",
+    "demerge": "act:demerge",
+    "release": "act:release",
+    "delete": "act:delete",
+    "keys": "gateway:keys",
+    "verify": "verify:verify",
+    "doctor": "doctor:doctor",
+    "rebuild": "rebuild:rebuild",
+    "repair": "rebuild:repair",
+}
+"""Each is loaded when it is typed, so that none waits for what another one needs."""
+for name, place in COMMANDS.items():
+    app.command(f"knownas.cli.{place}", name=name)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit status. Every problem is one clear line on standard error."""
     quiet_logs()
+    if not arguments or arguments[0] in app.help_flags:
+        app.resolved_commands()  # what each is for stands in its docstring
     try:
         command, bound, _ = app.parse_args(list(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as error:

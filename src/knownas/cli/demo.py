@@ -32,7 +32,6 @@ from knownas.operate.world import World, open_world
 from knownas.serve.keys import RIGHTS
 from knownas.settings import Settings
 from knownas.topics import Layout
-from knownas.wiring import Worker
 
 AT_ONCE = 2_000
 DEMO = "demo"
@@ -133,6 +132,8 @@ async def _tell_gateway(world: World, url: str, json: bool) -> None:
 @asynccontextmanager
 async def _worker(world: World, layout: Layout) -> AsyncIterator[None]:
     """A worker in this process for as long as the block runs; if it ends, so does the block."""
+    from knownas.wiring import Worker
+
     stop, ready = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(Worker(world, layout).run(stop, lambda _: ready.set()))
     waiting = asyncio.create_task(ready.wait())

@@ -13,7 +13,7 @@ from knownas.adapters.kafka_log import Progress
 from knownas.adapters.reader import Reader
 from knownas.cli.output import errors, say_json
 from knownas.cli.telling import Story, record_as_data, say_record, say_story, story_as_data
-from knownas.cli.who import PROFILE_ID, Who, parse_time, parse_who
+from knownas.cli.who import PROFILE_ID, Who, meant, parse_time, parse_who
 from knownas.errors import WrongInput
 from knownas.identity.story import Called, arrived_by, met_by
 from knownas.nouns import LedgerRow, Position, Profile
@@ -110,7 +110,7 @@ class _Answering:
         elif not rows:
             rows = await self._asking.of_device(who.value, progress)
         if not rows:
-            raise WrongInput(f"the ledger knows nothing of {who.text}")
+            raise WrongInput(f"the ledger knows nothing of {who.text}{meant(who)}")
         story = Story(who, rows, rows[0], at_ms, event)
         if event is not None:
             met = met_by(story.rows, event, await self._time_of(event, progress))

@@ -6,7 +6,7 @@ import errno
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter
 
@@ -14,14 +14,16 @@ from knownas.cli.output import console, errors, plain, quiet_logs, say_json, say
 from knownas.cli.waiting import AnyPort, layout_when_there, stopping
 from knownas.cli.who import parse_who
 from knownas.errors import CannotStart, WrongInput
+from knownas.operate.collector import calm_collector
 from knownas.operate.world import World, open_world
-from knownas.serve.house import House
 from knownas.serve.keys import KeyRow, KeyStore, Right, check_chosen
 from knownas.serve.page.guide import Guide
 from knownas.serve.tokens import Claims, Tokens
 from knownas.settings import Settings, load
 from knownas.topics import Layout
-from knownas.wiring import calm_collector
+
+if TYPE_CHECKING:
+    from knownas.serve.house import House
 
 LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -74,6 +76,8 @@ async def serving(
     guide: Guide | None = None,
 ) -> AsyncIterator[str]:
     """A gateway in this process; says where it is. `any_port`: if its port is taken, another will do."""
+    from knownas.serve.house import House  # takes a quarter of a second, which whoever makes a key need not wait for
+
     settings, house = world.settings, House(world, layout, is_open, guide)
     async with _listening(house, settings, any_port) as port:
         host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host

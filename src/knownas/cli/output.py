@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from typing import Any
 import orjson
 import structlog
 from rich.console import Console
+
+from knownas.errors import KnownasError
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -48,6 +51,16 @@ def so_many(people: int) -> str:
     return f"{people:,} {'person' if people == 1 else 'people'}"
 
 
+def is_news(line: logging.LogRecord) -> bool:
+    """Whether a library's line says what nobody else says. They log every exception that passes through them: ours,
+    with which the process ends in one line or for which it waits and says so; those with which Kafka's client tells
+    itself to begin anew; and that they were told to stop."""
+    error = line.exc_info[1] if line.exc_info else None
+    if isinstance(error, (KnownasError, asyncio.CancelledError)) or type(error).__module__ == "aiokafka.errors":
+        return False
+    return not (isinstance(error, RuntimeError) and str(error) == "Event loop is closed")
+
+
 def quiet_logs(as_json: bool = False, level: str = "info") -> None:
     """Our own lines go to standard error, the libraries' only where something fails; as JSON each line is an object."""
     # Traces without the values of variables: these are records of people, and keys.
@@ -68,6 +81,7 @@ def quiet_logs(as_json: bool = False, level: str = "info") -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
-    logging.basicConfig(level=logging.ERROR, handlers=[of_libraries])
+    of_libraries.addFilter(is_news)
+    logging.basicConfig(level=logging.ERROR, handlers=[of_libraries], force=True)
     for name in ("aiokafka", "faust", "mode", "knownas"):
         logging.getLogger(name).setLevel(logging.CRITICAL if name == "aiokafka" else logging.ERROR)

@@ -1,55 +1,26 @@
-"""Commands that run until they are stopped: `knownas up` and `knownas worker`."""
+"""`knownas up`: everything on one machine, until it is stopped."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from knownas.adapters.faust_app import Only
 from knownas.adapters.redis_address import without_login
 from knownas.cli.gateway import check_open, serving
-from knownas.cli.output import console, errors, plain, quiet_logs, say_line
+from knownas.cli.output import console, errors
 from knownas.cli.waiting import Port, layout_when_there, stopping
-from knownas.errors import CannotStart, NotDrained
+from knownas.cli.worker import say_ready
+from knownas.errors import CannotStart
 from knownas.operate.layout import create_topics
 from knownas.operate.world import open_world
 from knownas.settings import LOCAL, Settings, load
 from knownas.topics import Layout
-from knownas.wiring import Worker
 
 STATE_DIR = Path(LOCAL).parent
 LOCAL_PARTITIONS = 8
-
-
-async def worker(only: Only | None = None, health_port: Port = None) -> None:
-    """Run one worker against KNOWNAS_KAFKA and KNOWNAS_REDIS until it is told to stop (Ctrl-C, SIGTERM).
-
-    Start as many as you like: Kafka deals the partitions among them, any may be killed at any time.
-
-    Told to stop it finishes what it holds, says how far it came, and leaves, within KNOWNAS_DRAIN_SECONDS.
-
-    Parameters
-    ----------
-    only
-        The one stage to work for: resolve (whose is each record) or materialize (fold it into the profile), so that
-        each scales by itself; by default both.
-    health_port
-        Where /health and /metrics are served, on KNOWNAS_HEALTH_HOST (127.0.0.1); by default a free port, which is
-        printed.
-    """
-    settings = load(health_port=health_port)
-    quiet_logs(settings.log_json, settings.log_level)
-    async with stopping() as stop:
-        try:
-            await run_worker(settings, stop, only)
-        except NotDrained as late:
-            # What hangs now would hang the interpreter's end as well.
-            errors.print(f"knownas: {plain(late)}")
-            os._exit(1)
 
 
 async def up(
@@ -77,6 +48,8 @@ async def up(
     open
         The gateway asks for no key. Only on 127.0.0.1.
     """
+    from knownas.wiring import Worker
+
     with local_services(state_dir, kafka_port, redis_port, http_port=port, health_port=health_port or 0) as settings:
         check_open(settings, open)
         async with stopping() as stop:
@@ -86,19 +59,7 @@ async def up(
                 layout = await layout_when_there(world, stop)
                 if layout is not None:
                     async with serving(world, layout, open, any_port=port is None):
-                        await Worker(world, layout).run(stop, _say_ready)
-
-
-async def run_worker(settings: Settings, stop: asyncio.Event, only: Only | None = None) -> None:
-    """Run a worker until `stop` is set, saying where its health page is."""
-    async with open_world(settings) as world:
-        layout = await layout_when_there(world, stop)
-        if layout is not None:
-            await Worker(world, layout, only=only).run(stop, _say_ready)
-
-
-def _say_ready(port: int) -> None:
-    say_line(f"worker ready, health on http://127.0.0.1:{port}/health")
+                        await Worker(world, layout).run(stop, say_ready)
 
 
 async def make_topics(settings: Settings) -> None:

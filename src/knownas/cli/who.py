@@ -62,7 +62,17 @@ async def find(reader: Reader, who: Who) -> Profile:
         return found
     if await reader.is_deleted(profile_id):
         raise WrongInput(f"{profile_id} is deleted; `knownas explain {profile_id}` says when and why")
-    raise WrongInput(f"nobody is known as {who.text}")
+    raise WrongInput(f"nobody is known as {who.text}{meant(who)}")
+
+
+def meant(who: Who) -> str:
+    """What somebody may have meant whose name, without a kind, was taken for another thing than it looks like."""
+    if ":" in who.text or (who.about == "profile" and PROFILE_ID.fullmatch(who.value)):
+        return ""
+    if "@" in who.text:
+        return f"; an e-mail is email:{who.text}"
+    taken, other = ("a profile's id", f"device:{who.text}") if who.about == "profile" else ("a device", "kind:value")
+    return f"; it was taken for {taken}, {'a device' if who.about == 'profile' else 'an identity'} is {other}"
 
 
 async def _id_of(reader: Reader, who: Who) -> str:

@@ -54,7 +54,8 @@ def columns_of(
     names: Sequence[str], said: Mapping[str, str], kinds: Sequence[str], kind: Literal["profile", "event"]
 ) -> Columns | list[str]:
     """The meaning of each column, or a line for each thing that cannot be meant."""
-    problems = [f"there is no column {name!r}" for name in said if name not in names]
+    there = ", ".join(map(repr, names))
+    problems = [f"there is no column {name!r}; there are {there}" for name in said if name not in names]
     problems += [f"column {name!r} is there twice" for name in dict.fromkeys(names) if list(names).count(name) > 1]
     columns = {name: _column(said.get(name, name), kinds, kind) for name in names}
     meant = [column for column in columns.values() if column is not None]

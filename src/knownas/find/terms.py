@@ -42,7 +42,7 @@ class Directory:
     Invariants: the numbers below `next` are those of living profiles and those in `free`, each once; codes and names
     are numbered without gaps. `oldest` is the oldest day that has planes, None before the first record; nobody was seen
     on a day after `latest`, None where that is not known. The index is `complete` where every living profile has a
-    number: an earlier version's have none.
+    number: an earlier version's have none. `made` says which rebuild gave the numbers out, 0: none did.
     """
 
     def __init__(self) -> None:
@@ -51,6 +51,7 @@ class Directory:
         self.oldest: int | None = None
         self.latest: int | None = None
         self.complete = False
+        self.made = 0
         self.events: dict[str, int] = {}
         self.properties: dict[str, int] = {}
         self.codes: dict[str, dict[str, int]] = {}
@@ -104,6 +105,7 @@ class Directory:
         found = cls()
         found.told, found.free = dict(state), free
         found.next, found.complete = state.get("next", 0), bool(state.get("complete"))
+        found.made = state.get("made", 0)
         found.oldest, found.latest = state.get("oldest"), state.get("latest") if state else 0
         for name, number in sorted(state.items(), key=lambda one: one[1]):
             kind, _, rest = name.partition(":")

@@ -53,11 +53,12 @@ class DirectoryView:
         return not self._held.get(plane)
 
     def rests_on(self, wanted: Wanted, absent: Sequence[str]) -> tuple[Any, ...]:
-        """How much there is: names and codes only come to it. Of the planes, whether these are empty."""
+        """By which rebuild it was made, and how much there is: names and codes only come to it. Of the planes, whether
+        these are empty."""
         del wanted
         known = self._directory
         there = (len(known.events), len(known.properties), known.coded, self.oldest, self.latest, self.has_zones)
-        return *there, tuple([plane for plane in absent if self.lacks(plane)])
+        return known.made, *there, tuple([plane for plane in absent if self.lacks(plane)])
 
 
 def run(program: Program, held: Mapping[str, int]) -> list[int]:

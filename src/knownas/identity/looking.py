@@ -43,7 +43,7 @@ def look(case: Case) -> None:
 
 def _look_up(case: Case) -> None:
     usable = case.intake.named.usable
-    found = case.before or look_up(usable, case.desk.owners)
+    found = case.before or look_up(usable, case.desk.owners, case.position)
     if case.is_suppressing:
         _suppress(case, found.profile)
     if found.reason:

@@ -7,7 +7,8 @@ generation g somebody's, its release begins generation g + 1. Suppressed once, a
 What was decided for a record that may come again is known by what was sent of it: its message tells the profile
 and the generations, a rejection the reason, and its ledger rows, which are sent before, what was gained and refused.
 Where nothing but rows was sent they tell the profile too; where nothing was, nobody has seen a decision, and it is
-decided anew.
+decided anew. Of the rows the first may have been sent and the rest not: what the record gained beside that it gains
+now, where it is known how it came to its profile.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def outcome_of_record(
     hashes = [(identity.kind, names.identity(identity)) for identity in usable]
     claims = {row.identity: row.generation or 0 for row in rows if row.kind == "claimed"}
     refused = {row.identity for row in rows if row.kind == "refused" and row.reason == OTHERS}
-    taken = tuple(place for place, key in enumerate(hashes) if key in claims)
+    left = left_to_claim(usable, sent, rows, owners, names)
+    taken = tuple(place for place, key in enumerate(hashes) if key in claims or place in left)
     others = tuple(place for place, key in enumerate(hashes) if key in refused)
     if sent is not None:
         return Outcome(sent.profile, taken, others, sent.generations)
@@ -81,6 +83,35 @@ def outcome_of_record(
         return None
     seen = [claims.get(key, generation(owners[one])) for one, key in zip(usable, hashes, strict=True)]
     return Outcome(rows[0].profile, taken, others, tuple(seen) if any(seen) else ())
+
+
+def left_to_claim(
+    usable: Sequence[Identity],
+    sent: Sent | None,
+    rows: Sequence[LedgerRow],
+    owners: Mapping[Identity, Owner | None],
+    names: Names,
+) -> tuple[int, ...]:
+    """Which of its identities a record gained though no row that was sent says so: its profile has still to be made
+    their owner. The rows of what is gained stand before all others but the binding's. Nothing, where nobody can tell
+    how the record came to its profile: that hinges on another of which nothing was sent either."""
+    if sent is not None or not rows or rows[-1].kind not in ("bound", "claimed"):
+        return ()
+    first, found = rows[0], [owners[one] for one in usable]
+    gained_all = first.reason == "claim" or first.profile == names.person(usable[0], generation(found[0]))
+    is_owner = any(
+        one is not None and one.profile == first.profile and (one.topic, one.partition, one.offset) != first.position
+        for one in found
+    )
+    if not (gained_all or first.reason == "add" or is_owner):
+        return ()
+    claimed = {row.identity for row in rows}
+    return tuple(
+        place
+        for place, (identity, owner) in enumerate(zip(usable, found, strict=True))
+        if (identity.kind, names.identity(identity)) not in claimed
+        and (owner is None or (gained_all and not owner.profile))
+    )
 
 
 def outcome_of_release(rows: Sequence[LedgerRow]) -> Outcome | None:

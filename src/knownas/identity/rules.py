@@ -92,14 +92,22 @@ def resettle(outcome: Outcome) -> Settled:
     return Settled(outcome.profile, outcome.claimed, outcome.refused, (), outcome.seen)
 
 
-def look_up(usable: tuple[Identity, ...], owners: Owners) -> Outcome:
-    """Whose the identities are, for a record that claims none: the one owner's, or nobody's and why."""
-    found = [owners[identity] for identity in usable]
+def look_up(usable: tuple[Identity, ...], owners: Owners, here: Position) -> Outcome:
+    """Whose the identities are, for a record that claims none: the one owner's, or nobody's and why. A claim of a later
+    record is not seen: a store that was got back may have that, though of this record nothing had been sent."""
+    found = [_as_of(owners[identity], here) for identity in usable]
     profiles = dict.fromkeys(owner.profile for owner in found if owner is not None and owner.profile)
     seen = _told([generation(o) if o is not None and o.profile else -1 - generation(o) for o in found])
     if len(profiles) == 1:
         return Outcome(next(iter(profiles)), seen=seen)
     return Outcome("", seen=seen, reason="different_owners" if profiles else "nobody_owns")
+
+
+def _as_of(owner: Owner | None, here: Position) -> Owner | None:
+    """An owner row as a record has found it, as far as its own partition tells."""
+    if owner is None or (owner.topic, owner.partition) != here[:2] or owner.offset <= here.offset or not owner.profile:
+        return owner
+    return Owner("", owner.generation, "", -1, -1, owner.suppressed)
 
 
 def owned(usable: tuple[Identity, ...], outcome: Outcome) -> list[Identity]:

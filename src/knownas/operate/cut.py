@@ -14,7 +14,7 @@ from knownas.adapters.reader import read_profile
 from knownas.errors import CannotStart
 from knownas.nouns import FORMAT, Source
 from knownas.profile.fold import line_of, read
-from knownas.stages.snapshots import Kept, Mark, Piece, encode
+from knownas.stages.snapshots import MARK, Kept, Mark, Piece, encode
 
 _read_piece: Final = msgspec.msgpack.Decoder(Piece).decode
 _read_mark: Final = msgspec.msgpack.Decoder(Mark).decode
@@ -59,6 +59,42 @@ class Cut:
             return True
         self._watermarks[partition] = at
         return False
+
+
+class Newest:
+    """The newest snapshots of a shard, gathered message by message. Whoever takes over a shard may publish once more
+    what was published, and end before the rest: so the highest position counts, not the last message."""
+
+    def __init__(self) -> None:
+        self.mark: Mark | None = None
+        self._pieces: dict[str, Piece] = {}
+        self._there: set[str] = set()
+
+    def take(self, key: str, value: bytes | None) -> None:
+        """One message."""
+        if value is None:
+            self._there.discard(key)
+        elif key == MARK:
+            mark = read_mark(value)
+            self.mark = mark if self.mark is None or mark.position >= self.mark.position else self.mark
+        else:
+            self._there.add(key)
+            piece = read_piece(value)
+            known = self._pieces.get(key)
+            if known is None or piece.position >= known.position:
+                self._pieces[key] = piece
+
+    def snapshots(self) -> dict[str, Snapshot]:
+        """Each profile's."""
+        return {key: joined(key, self._pieces) for key in self._pieces if "/" not in key}
+
+    def numbers(self) -> dict[str, int]:
+        """Of how many messages each snapshot is that is of more than one, and what an earlier one may have left."""
+        numbered = [key.partition("/") for key in self._there if "/" in key]
+        found: dict[str, int] = {}
+        for profile, _, number in numbered:
+            found[profile] = max(found.get(profile, 1), int(number) + 1)
+        return found
 
 
 def read_mark(value: bytes) -> Mark:

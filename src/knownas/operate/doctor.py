@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -20,28 +20,31 @@ from knownas.operate.coverage import snapshot_gap
 from knownas.operate.findings import Finding, fine, note, wrong
 from knownas.operate.judge_kafka import KafkaSeen, judge_kafka
 from knownas.operate.judge_store import StoreSeen, judge_store
-from knownas.operate.judge_work import WorkSeen, judge_work
+from knownas.operate.judge_work import WorkSeen, judge_names, judge_work
 from knownas.operate.layout import StoredLayout, layout_now, layout_problems, topic_problems, topics
 from knownas.operate.settle import lags
 from knownas.operate.watch import info_of
 from knownas.operate.world import World
-from knownas.settings import Settings
+from knownas.settings import Settings, unread
 from knownas.topics import Layout
 
+LOOK_SECONDS: Final = 10.0
+"""Longer than anything takes that is well."""
 CHANCE: Final = 50
 """Keys that are looked at by chance."""
 SETTINGS: Final = ("appendonly", "appendfsync", "maxmemory-policy")
+_LEADS: Final = {"Kafka": "KNOWNAS_KAFKA", "store": "KNOWNAS_REDIS"}
 _NO_SECRET: Final = {"secret": SecretStr("not set; nothing is hashed with this"), "secret_file": None}
 
 
 class Doctor:
     """One visit. What cannot be looked at because something else is broken is left out, and that something said."""
 
-    def __init__(self, settings: Settings, watch_seconds: float) -> None:
+    def __init__(self, settings: Settings, watch_seconds: float, look_seconds: float = LOOK_SECONDS) -> None:
         self._secret = _secret_of(settings)
         known = self._secret.state == "fine"
         self._world = World(settings if known else settings.model_copy(update=_NO_SECRET))
-        self._seconds = watch_seconds
+        self._seconds, self._look_seconds = watch_seconds, look_seconds
         self._link = self._world.link()
         self._kafka: KafkaSeen | None = None
         self._nodes: list[StoreSeen] = []
@@ -49,8 +52,10 @@ class Doctor:
     async def findings(self) -> AsyncIterator[Finding]:
         """Every finding, as soon as it is made."""
         yield self._secret
-        for look in (self._look_at_kafka, self._look_at_store):
-            for finding in await look():
+        for finding in judge_names(unread()):
+            yield finding
+        for about, look in (("Kafka", self._look_at_kafka), ("store", self._look_at_store)):
+            for finding in await self._in_time(about, look):
                 yield finding
         usable = self._kafka is not None and not self._kafka.problems
         if usable and self._nodes and self._secret.state == "fine":
@@ -60,6 +65,16 @@ class Doctor:
     async def close(self) -> None:
         """End the visit."""
         await self._world.close()
+
+    async def _in_time(self, about: str, look: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
+        """What a look finds; whoever was woken does not wait for what takes connections and then says nothing."""
+        try:
+            async with asyncio.timeout(self._look_seconds):
+                return await look()
+        except TimeoutError:
+            said = f"what {_LEADS[about]} leads to takes connections, and has not answered for {self._look_seconds:g} s"
+            means = "it hangs, or is overloaded; workers wait, and nothing is lost"
+            return [wrong(about, said, means, "look at its log and its disk; if they say nothing, restart it")]
 
     async def _look_at_kafka(self) -> list[Finding]:
         settings, cluster = self._world.settings, KafkaCluster(self._world.log)

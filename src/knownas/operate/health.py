@@ -6,6 +6,7 @@ help nobody. `/health/ready` is 503 while it waits, and while it leaves.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -57,8 +58,8 @@ class Health:
                 await site.start()
             except OSError as error:
                 raise CannotStart(
-                    f"cannot listen on {host}:{port}: {error.strerror}. Choose another with KNOWNAS_HEALTH_PORT or "
-                    "KNOWNAS_HEALTH_HOST"
+                    f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. Choose another with "
+                    "KNOWNAS_HEALTH_PORT or KNOWNAS_HEALTH_HOST"
                 ) from error
             yield runner.addresses[0][1]
         finally:

@@ -46,11 +46,15 @@ def judge_kafka(seen: KafkaSeen) -> Iterator[Finding]:
 
 def _version(brokers: Brokers) -> Finding:
     if brokers.version is not None:
-        return fine("Kafka", f"{brokers.number} brokers, Kafka {brokers.version} or later")
+        return fine("Kafka", f"{_so_many(brokers)}, Kafka {brokers.version} or later")
     return wrong(
         "Kafka", "older than Kafka 2.3", "transactions and static members are not what they should be",
         "install Kafka 3.3 or later",
     )  # fmt: skip
+
+
+def _so_many(brokers: Brokers) -> str:
+    return "1 broker" if brokers.number == 1 else f"{brokers.number} brokers"
 
 
 def _disk(disk: Disk) -> Finding:
@@ -126,7 +130,7 @@ def _copies(seen: KafkaSeen) -> Iterator[Finding]:
     if not least:
         return
     if seen.brokers.number < COPIES:
-        yield note("copies", f"{least}, on {seen.brokers.number} brokers", "what a broker's disk loses is lost")
+        yield note("copies", f"{least}, on {_so_many(seen.brokers)}", "what a broker's disk loses is lost")
     elif least < COPIES:
         thin = ", ".join(name for name, topic in seen.topics.items() if topic.replication < COPIES)
         yield warning(

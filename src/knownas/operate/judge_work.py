@@ -29,6 +29,17 @@ class WorkSeen(NamedTuple):
     keys: int
 
 
+def judge_names(unread: Mapping[str, str]) -> list[Finding]:
+    """Misspelt settings: nothing reads them."""
+    if not unread:
+        return []
+    said = ", ".join(f"{name} (is {meant} meant?)" if meant else name for name, meant in unread.items())
+    means = "they look like settings, and no setting has such a name: nothing reads them"
+    if any(unread.values()):
+        return [warning("names of settings", said, means, "spell them as docs/reference/settings.md does")]
+    return [note("names of settings", said, means)]
+
+
 def judge_work(seen: WorkSeen) -> Iterator[Finding]:
     """Everything about the work."""
     if seen.is_new:
@@ -74,8 +85,9 @@ def _stuck(seen: WorkSeen) -> Iterator[Finding]:
         names = ", ".join(f"{topic}[{number}]" for topic, number in sorted(stuck))
         yield wrong(
             "stuck partitions", f"{names}: behind, and not moved in {seen.seconds:g} s",
-            "their worker waits for something, or hangs; the others go on",
-            "ask the workers: curl HOST:PORT/health says what they wait for. One that says nothing: restart it",
+            "their worker waits for something, hangs, or was killed a moment ago; what is not named here goes on",
+            "ask the workers: curl HOST:PORT/health says what they wait for. One that says nothing: restart it. What a "
+            "killed one had is dealt anew after KNOWNAS_SESSION_TIMEOUT_MS: look again",
         )  # fmt: skip
     elif seen.workers:
         yield fine("stuck partitions", "none")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
@@ -36,7 +36,9 @@ def topics() -> dict[str, Any]:
 
 
 async def create_topics(log: KafkaLog, layout: Layout, replication: int) -> list[str]:
-    """Make every topic that is missing; the names of those that were made now."""
+    """Make every topic that is missing, beside others with as many partitions as those have; the names of those that
+    were made now."""
+    layout = standing(await log.partition_counts([layout.name(short) for short in topics()]), layout)
     wanted = []
     for short, topic in topics().items():
         count = layout.shards if topic["partitions"] == "shards" else layout.partitions
@@ -44,6 +46,15 @@ async def create_topics(log: KafkaLog, layout: Layout, replication: int) -> list
     made = await log.create(wanted)
     await check_topics(log, layout.prefix)
     return made
+
+
+def standing(counts: Mapping[str, int], layout: Layout) -> Layout:
+    """A layout with the numbers of partitions that topics have already, if there are any."""
+
+    def number(group: Sequence[str], otherwise: int) -> int:
+        return next((counts[layout.name(short)] for short in group if layout.name(short) in counts), otherwise)
+
+    return Layout(layout.prefix, number(OF_SOURCES, layout.partitions), number(OF_SHARDS, layout.shards))
 
 
 async def check_topics(log: KafkaLog, prefix: str) -> Layout:
@@ -59,12 +70,14 @@ def topic_problems(counts: Mapping[str, int], prefix: str) -> list[str]:
     missing = [prefix + short for short in topics() if prefix + short not in counts]
     problems = [f"Kafka has no topic {', '.join(missing)}: run `knownas topics create`"] if missing else []
     for group in (OF_SOURCES, OF_SHARDS):
-        there = [short for short in group if prefix + short in counts]
+        there = {prefix + short: counts[prefix + short] for short in group if prefix + short in counts}
+        usual = max(there, key=lambda topic: list(there.values()).count(there[topic]), default="")
         problems += [
-            f"topic {prefix + short} has {counts[prefix + short]} partitions and {prefix + there[0]} "
-            f"{counts[prefix + there[0]]}; they must be the same. Delete the empty one and run `knownas topics create`"
-            for short in there
-            if counts[prefix + short] != counts[prefix + there[0]]
+            f"topic {topic} has {count} partitions and {usual} {there[usual]}; they must be the same. If it was just "
+            "made and is empty: delete it and run `knownas topics create`. If partitions were added to it: RUNBOOK.md "
+            'says under "More partitions" how to move'
+            for topic, count in there.items()
+            if count != there[usual]
         ]
     return problems
 

@@ -9,12 +9,19 @@ import asyncio
 import secrets
 from typing import Final
 
+import structlog
+
+from knownas.adapters.kafka_leaving import leave_to_others
+from knownas.adapters.kafka_log import KafkaLog
 from knownas.adapters.keys import Keys
 from knownas.adapters.redis import Link
 from knownas.errors import CannotStart, WorldFault
 from knownas.stages.patience import Patience
 
 LOOK_SECONDS: Final = 1.0
+LEAVE_SECONDS: Final = 3.0
+
+log = structlog.get_logger()
 
 
 def replaced() -> CannotStart:
@@ -43,6 +50,17 @@ class Named:
             await self._link.run([("HSET", self._key, name, self._token)])
 
         await self._patience.until_done(write, lambda: True)
+
+    async def leave(self, kafka: KafkaLog, group: str, member: str) -> None:
+        """Give up this name's place in the group, after everything else; `member` is what Kafka called this worker.
+        Where that fails Kafka waits for the worker's return, as for one that died."""
+        if self._name is None:
+            return
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await leave_to_others(kafka, group, member, self._name)
+        except (WorldFault, TimeoutError) as error:
+            log.info("place_is_kept", reason=str(error) or "Kafka does not answer")
 
     async def look(self) -> None:
         """Look every moment; ends by `CannotStart` alone."""

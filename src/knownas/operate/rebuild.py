@@ -148,6 +148,13 @@ def _notes(replayed: Replayed, callers: int) -> list[str]:
             f"{replayed.uncovered:,} profiles were written to the snapshots before the first message that Kafka still "
             "has: what came to them in between is gone. KNOWNAS_SNAPSHOT_DAYS must be well below what resolved keeps"
         )
+    if replayed.missing:
+        notes.append(f"{replayed.missing:,} profiles were never written to the snapshots: they are gone")
+    if replayed.lost:
+        notes.append(
+            f"between the newest snapshots and the first messages that Kafka still has lie {replayed.lost:,} offsets: "
+            "who came then is gone, and counts are those of before"
+        )
     if not callers:
         notes.append("no callers' keys are known: make new ones with `knownas keys create`")
     return notes

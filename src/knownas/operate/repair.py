@@ -8,6 +8,7 @@ there once more what they had folded, into the same bytes, and publish it again.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -50,23 +51,25 @@ async def repair(world: World, told: Told) -> Repaired:
     await until_nobody_works(world)
     stood = await standing(world, layout)
     positions = {partition: goes_on_at(stood, partition) for partition in stood.sources()}
-    ahead = sum(at - (stood.stored[partition] or 0) for partition, at in positions.items())
+    moved = sum(at - (stood.stored[partition] or 0) for partition, at in positions.items())
     evidence = Evidence(dict(positions))
     sources = Sources(world, layout, evidence, told)
     shards = {partition: _stands_at(stood, partition, layout) for partition in stood.shards()}
     await sources.take_ledger()
     await sources.take_rejected()
-    for partition, at in shards.items():
-        await _take_messages(world, layout, partition, at, evidence, told)
+    ahead = {
+        partition: await _take_messages(world, layout, partition, at, evidence, told)
+        for partition, at in shards.items()
+    }
     for partition in stood.sources():
         await sources.take_partition(partition)
     segments = await SegmentStore(world.link(), world.keys).restore(
         list(evidence.definitions.values()), evidence.latest
     )
-    await _fence(world, stood)
+    await _fence(world, ahead)
     await set_group(world, layout, positions | shards)
     back = sum(max(0, stood.committed.get(partition, 0) - at) for partition, at in shards.items())
-    return Repaired(sources.restored, ahead, back, segments)
+    return Repaired(sources.restored, moved, back, segments)
 
 
 def _stands_at(stood: Standing, partition: Partition, layout: Layout) -> int:
@@ -83,8 +86,9 @@ def _stands_at(stood: Standing, partition: Partition, layout: Layout) -> int:
 
 async def _take_messages(
     world: World, layout: Layout, partition: Partition, at: int, evidence: Evidence, told: Told
-) -> None:
-    """Gather what was sent of records that come again: behind the shard's position, unless it had folded such a one."""
+) -> int:
+    """Gather what was sent of records that come again: behind the shard's position, unless it had folded such a one.
+    Where the last message ends."""
     (raw,) = await world.link().run([("HGET", world.keys.shard(partition[1]) + k.AT, "watermarks")])
     folded = _read_watermarks(raw) if raw is not None else {}
     known = {f"{topic}/{number}": first for (topic, number), first in evidence.positions.items()}
@@ -92,11 +96,15 @@ async def _take_messages(
     begin = {partition[1]: at if is_behind else 0}
     name, what = layout.name(RESOLVED), f"{RESOLVED}/{partition[1]}"
     progress = lambda done, total: told(what, done, total)  # noqa: E731 (it is bound to this shard)
+    last = at
     async for record in world.log.read(name, True, [partition[1]], progress=progress, begin=begin):
         evidence.message(record.value)
+        last = max(last, record.offset + 1)
+    return last
 
 
-async def _fence(world: World, stood: Standing) -> None:
-    """Whoever held a shard before, and still is somewhere, writes it no more."""
-    ats = [world.keys.shard(shard) + k.AT for _, shard in stood.shards()]
-    await world.link().run([("HSET", at, "token", secrets.token_hex(8)) for at in ats])
+async def _fence(world: World, ahead: Mapping[Partition, int]) -> None:
+    """Whoever held a shard before, and still is somewhere, writes it no more; whoever takes it learns up to where it
+    is told what it was told before."""
+    ats = {world.keys.shard(shard) + k.AT: at for (_, shard), at in ahead.items()}
+    await world.link().run([("HSET", at, "token", secrets.token_hex(8), k.AHEAD, end) for at, end in ats.items()])

@@ -12,6 +12,7 @@ published here, and the workers go on from there by themselves.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -28,7 +29,7 @@ from knownas.find import planes
 from knownas.find.segments import Held
 from knownas.find.upkeep import IN, NO_CHANGE
 from knownas.nouns import RESOLVED, SNAPSHOTS
-from knownas.operate.cut import Cut, Snapshot, joined, read_mark, read_piece
+from knownas.operate.cut import Cut, Newest, Snapshot
 from knownas.operate.evidence import Evidence
 from knownas.operate.restoring import Told
 from knownas.operate.world import World
@@ -38,21 +39,29 @@ from knownas.stages.hold import Hold, ShardHold
 from knownas.stages.materialize import Materialize
 from knownas.stages.ports import Element, NoMeter, Outlet
 from knownas.stages.publish import Publishers
-from knownas.stages.snapshots import MARK, Mark, Piece
+from knownas.stages.snapshots import PIECES, Mark
 from knownas.topics import Layout
 
 MESSAGES_AT_ONCE: Final = 4_000
+PEOPLE: Final = ("anonymous", "addressable", "customer", "orphans")
+"""The counters that together count every profile."""
+MADE_BITS: Final = 48
+"""So many bits at random name what this rebuild makes, and no other does."""
 
 
 @dataclass
 class Replayed:
     """What was restored of stage 2, in numbers. `uncovered` are profiles whose snapshot is older than the first message
-    that Kafka still has: what came to them in between is lost; `cut` are shards of which Kafka lacks the beginning."""
+    that Kafka still has: what came to them in between is lost. `missing` are profiles that were counted and are in no
+    snapshot and no message. `cut` are shards of which Kafka lacks the beginning, `lost` the offsets between the newest
+    mark of such a one and its first message, where there are any."""
 
     messages: int = 0
     snapshots: int = 0
     uncovered: int = 0
+    missing: int = 0
     cut: int = 0
+    lost: int = 0
     left: int = 0
 
 
@@ -86,12 +95,13 @@ class Shards:
 
     async def made_for(self) -> Mapping[str, bytes]:
         """The layout that the newest mark remembers; nothing where there is none."""
-        _, mark = await self._snapshots(0)
+        mark = (await self._newest(0)).mark
         return mark.meta.get("layout", {}) if mark is not None else {}
 
     async def replay(self, shard: int, first: int) -> int:
         """Restore a shard of which Kafka has the messages from `first` on; its position."""
-        snapshots, mark = await self._snapshots(shard)
+        newest = await self._newest(shard)
+        mark = newest.mark
         if first and mark is None:
             raise CannotStart(
                 f"{self._layout.name(RESOLVED)}[{shard}] begins at {first}, and {self._layout.name(SNAPSHOTS)} holds "
@@ -103,34 +113,39 @@ class Shards:
             self._evidence.define([held.definition for held in mark.held])
             self._evidence.latest = max(self._evidence.latest, mark.state.latest)
         end = max(first, mark.position) if mark is not None else first
-        cut = Cut(snapshots) if first else None
-        if cut is not None:
+        cut = None
+        if first:
+            snapshots = newest.snapshots()
+            cut = Cut(snapshots)
             self.replayed.cut += 1
             await self._put(shard, snapshots, first)
         ((hold, _),) = (await self._store.take({(RESOLVED, shard): first})).values()
-        await self._fold(hold, end, cut)
+        ahead = await self._fold(hold, end, cut)
         if cut is not None and mark is not None:
-            await self._number(hold, mark)
+            people = await self._number(hold, mark)
+            self.replayed.missing += max(0, sum(mark.counters.get(kind, 0) for kind in PEOPLE) - people)
+            self.replayed.lost += max(0, first - mark.position)
             await self._put_mark(hold, mark)
-        if cut is not None:  # what was before it is not counted: figures begin anew
+        if mark is not None and mark.position < first:  # what came in between is counted nowhere: figures begin anew
             await self._link.run([("UNLINK", self._world.keys.shard(shard) + k.FIGURES)])
-        await self._link.run([("HSET", self._world.keys.shard(shard) + k.AT, "pos", end)])
+        prefix = self._world.keys.shard(shard)
+        of_snapshots = {PIECES + profile: number for profile, number in newest.numbers().items()}
+        made: dict[str, int] = {k.INDEX_MADE: secrets.randbits(MADE_BITS), **of_snapshots}
+        await self._link.run(
+            [
+                ("HSET", prefix + k.INDEX, *[part for pair in made.items() for part in pair]),
+                ("HSET", prefix + k.AT, "pos", end, k.AHEAD, ahead),
+            ]
+        )
         return end
 
-    async def _snapshots(self, shard: int) -> tuple[dict[str, Snapshot], Mark | None]:
+    async def _newest(self, shard: int) -> Newest:
         """The newest snapshots of a shard, and its newest mark."""
-        pieces: dict[str, Piece] = {}
-        mark: Mark | None = None
+        found = Newest()
         name, told = self._layout.name(SNAPSHOTS), self._of(f"{SNAPSHOTS}/{shard}")
         async for record in self._world.log.read(name, True, [shard], progress=told):
-            key = record.key.decode()
-            if key == MARK:
-                mark = read_mark(record.value)
-            elif record.value is None:
-                pieces.pop(key, None)
-            else:
-                pieces[key] = read_piece(record.value)
-        return {key: joined(key, pieces) for key in pieces if "/" not in key}, mark
+            found.take(record.key.decode(), record.value)
+        return found
 
     # -- where the beginning is gone
 
@@ -152,8 +167,8 @@ class Shards:
         if commands:
             await self._link.run(commands)
 
-    async def _number(self, hold: ShardHold, mark: Mark) -> None:
-        """Enrol everybody in the index, and in the segments they are in."""
+    async def _number(self, hold: ShardHold, mark: Mark) -> int:
+        """Enrol everybody in the index, and in the segments they are in; how many these are."""
         if hold.directory is None:
             (hold.directory,) = await self._store.directories([hold])
         assert hold.directory is not None
@@ -171,7 +186,7 @@ class Shards:
             folded = NOTHING._replace(watermarks=hold.watermarks, planes=NO_CHANGE._replace(planes=turned))
             await self._store.commit([(hold, folded, hold.position, [])])
             if not cursor:
-                return
+                return len(seen)
 
     async def _put_mark(self, hold: ShardHold, mark: Mark) -> None:
         """What hinges on the whole shard, as the mark has it. Segments walk through everybody anew; whoever is in one
@@ -192,15 +207,18 @@ class Shards:
 
     # -- folding
 
-    async def _fold(self, hold: ShardHold, end: int, cut: Cut | None) -> None:
-        """Fold what stands before `end`; gather what is said of records that come again, there and after it."""
+    async def _fold(self, hold: ShardHold, end: int, cut: Cut | None) -> int:
+        """Fold what stands before `end`; gather what is said of records that come again, there and after it. Where the
+        last message ends."""
         stage, name = self._stage(), self._layout.name(RESOLVED)
         some: list[Any] = []
+        last = end
         told = self._of(f"{RESOLVED}/{hold.partition}")
         async for record in self._world.log.read(name, True, [hold.partition], progress=told):
             self._evidence.message(record.value)
             if record.offset >= end:
                 self.replayed.left += 1
+                last = record.offset + 1
                 continue
             self.replayed.messages += 1
             some.append(record)
@@ -209,6 +227,7 @@ class Shards:
                 some = []
         if some:
             await self._take(stage, hold, some, end, cut)
+        return last
 
     async def _take(self, stage: Materialize, hold: ShardHold, some: list[Any], after: int, cut: Cut | None) -> None:
         if cut is not None:

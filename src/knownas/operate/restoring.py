@@ -18,9 +18,17 @@ from knownas.adapters.intents import Intents
 from knownas.adapters.reader import owner_bytes, read_facts, read_owner
 from knownas.adapters.redis import Command
 from knownas.adapters.store import encode
+from knownas.identity.looking import NEVER_CLAIMED
 from knownas.identity.plan import Arrival
 from knownas.identity.repeats import Counted, oldest_day
-from knownas.identity.restoring import OWNING, facts_after, outcome_of_record, outcome_of_release, owner_after
+from knownas.identity.restoring import (
+    OWNING,
+    facts_after,
+    left_to_claim,
+    outcome_of_record,
+    outcome_of_release,
+    owner_after,
+)
 from knownas.nouns import EVENTS, LEDGER, REJECTED, Identity, LedgerRow, Outcome, Owner, Position
 from knownas.operate.evidence import Evidence
 from knownas.operate.ledger import read_row
@@ -165,8 +173,6 @@ class Sources:
         late: list[Command] = [("UNLINK", prefix + k.marks(day)) for day in reached.days if day < oldest]
         if begin < reached.position:  # nobody counts what is passed over: figures begin anew
             late.append(("UNLINK", prefix + k.FIGURES))
-        if begin < reached.position:
-            late.append(("UNLINK", prefix + k.FIGURES))  # they lack what was rejected in between
         stored: list[Any] = ["token", secrets.token_hex(8), "pos", reached.position]
         if reached.position or reached.outcomes:  # where nothing ever came nobody has written more
             stored += ("origins", encode(reached.origins), "outcomes", encode(reached.outcomes))
@@ -231,9 +237,24 @@ class Sources:
                 usable = arrival.intake.named.usable
                 sent, owners = self._evidence.sent.get(position), await self._owners_of(usable)
                 outcome = outcome_of_record(usable, sent, rows, owners, self._world.names)
+                left = left_to_claim(usable, sent, rows, owners, self._world.names)
+                await self._claim({usable[place]: owners[usable[place]] for place in left}, rows, position)
             if outcome is not None:
                 found[record.offset] = outcome
         return found
+
+    async def _claim(
+        self, free: Mapping[Identity, Owner | None], rows: Sequence[LedgerRow], position: Position
+    ) -> None:
+        """Make a record's profile the owner of what it gained, and no row says so."""
+        writes: list[Command] = []
+        for identity, before in free.items():
+            key = self._world.keys.owner(self._world.names.identity(identity))
+            known = before or NEVER_CLAIMED
+            owner = Owner(rows[0].profile, known.generation, *position, known.suppressed)
+            writes.append(("SET", key, owner_bytes(owner)))
+        self.restored.claims += len(writes)
+        await self._write(writes)
 
     async def _owners_of(self, identities: Collection[Identity]) -> Mapping[Identity, Owner | None]:
         keys = [self._world.keys.owner(self._world.names.identity(identity)) for identity in identities]

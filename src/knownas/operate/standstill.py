@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from knownas.adapters import keys as k
-from knownas.adapters.kafka_group import go_on_at
 from knownas.adapters.kafka_members import members_of
 from knownas.errors import CannotStart
 from knownas.nouns import EVENTS, RESOLVED, UPDATES
@@ -85,4 +84,4 @@ async def set_group(world: World, layout: Layout, positions: Mapping[Partition, 
     """Let the group's committed offsets say what the store says, or workers would take it for a store that lost
     writes."""
     full = {(layout.name(topic), number): at for (topic, number), at in positions.items()}
-    await go_on_at(world.kafka, world.settings.group, full)
+    await world.go_on_at(full)

@@ -1,14 +1,15 @@
-"""OpenTelemetry traces across both stages: a record that carries a trace (`traceparent`, as W3C has it) gets a span for
-each stage, and its message in `resolved` carries the first on to the second. Records without one, and those whose trace
-is not sampled, cost a look at their headers. Spans hold positions and nothing of the record.
+"""OpenTelemetry traces from a request to a change: a record that carries a trace (`traceparent`, as W3C has it) gets a
+span for each stage. Its message in `resolved` carries the first on to the second, what is published of its profile
+carries the second on to whoever reads that. Records without one, and those whose trace is not sampled, cost a look at
+their headers. Spans hold positions and nothing of the record.
 
-Where they go is set by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME and the others.
+Where they go, and how many are sampled, is set by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT,
+OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from time import time_ns
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from knownas.errors import CannotStart
@@ -21,27 +22,35 @@ if TYPE_CHECKING:
 
 PARENT: Final = "traceparent"
 CARRIED: Final = (PARENT, "tracestate")
-SERVICE: Final = "knownas-worker"
+WORKER: Final = "knownas-worker"
 
 
-def tracer_of(settings: Settings) -> OtelTracer | None:
-    """The tracer that is asked for; None where none is, and then nothing of OpenTelemetry is even loaded."""
+def provider_of(settings: Settings, service: str) -> TracerProvider | None:
+    """What makes and sends spans, if that is asked for; if not, nothing of OpenTelemetry is even loaded."""
     if not settings.traces:
         return None
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as missing:
         raise CannotStart("KNOWNAS_TRACES needs OpenTelemetry: pip install 'knownas[otel]'") from missing
-    provider = TracerProvider(resource=Resource.create().merge(Resource({"service.name": SERVICE})))
+    # What its variables say of the service comes last, or it would be lost.
+    resource = Resource.create({SERVICE_NAME: service}).merge(OTELResourceDetector().detect())
+    provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return OtelTracer(provider)
+    return provider
 
 
-class OtelTracer(Tracer):
-    """Makes spans with OpenTelemetry."""
+def tracer_of(settings: Settings) -> OtelTracer | None:
+    """A worker's tracer; None where none is asked for."""
+    provider = provider_of(settings, WORKER)
+    return OtelTracer(provider) if provider is not None else None
+
+
+class Spans:
+    """Makes spans of traces that came in headers, and headers in which a span's trace goes on."""
 
     def __init__(self, provider: TracerProvider) -> None:
         from opentelemetry.trace import set_span_in_context
@@ -49,6 +58,50 @@ class OtelTracer(Tracer):
 
         self._provider, self._tracer = provider, provider.get_tracer("knownas")
         self._propagator, self._with_span = TraceContextTextMapPropagator(), set_span_in_context
+
+    def start(self, name: str, carried: Mapping[str, str], attributes: Mapping[str, str | int] | None = None) -> Span:
+        """A span in the trace that is carried; the first of a new one, if there is none."""
+        return self._tracer.start_span(name, self._propagator.extract(carried), attributes=attributes)
+
+    def beyond(self, span: Span) -> list[tuple[str, bytes | None]]:
+        """The headers that carry its trace on."""
+        onwards: dict[str, str] = {}
+        self._propagator.inject(onwards, self._with_span(span))
+        return [(name, value.encode()) for name, value in onwards.items()]
+
+    def close(self) -> None:
+        """Hand over what is not handed over yet."""
+        self._provider.shutdown()
+
+
+class OtelFolding:
+    """The spans of a chunk that is being folded."""
+
+    def __init__(self, spans: Spans, shard: int, records: Iterable[Any]) -> None:
+        self.onwards: dict[int, Headers] = {}
+        self._under_way: list[Span] = []
+        for record in records:
+            carried = carried_in(record.headers)
+            if PARENT in carried:
+                place: dict[str, str | int] = {
+                    "messaging.system": "kafka", "messaging.destination.partition.id": str(shard),
+                    "messaging.kafka.offset": record.offset,
+                }  # fmt: skip
+                span = spans.start("knownas materialize", carried, place)
+                self._under_way.append(span)
+                self.onwards[record.offset] = spans.beyond(span)
+
+    def done(self) -> None:
+        """The chunk is committed."""
+        for span in self._under_way:
+            span.end()
+
+
+class OtelTracer(Tracer):
+    """Makes spans with OpenTelemetry."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self._spans = Spans(provider)
         self._under_way: list[Span] = []
 
     def begin(self) -> None:
@@ -57,17 +110,12 @@ class OtelTracer(Tracer):
 
     def forward(self, headers: Headers) -> Headers:
         """The headers with which a record goes on: those it came with, its trace moved on by a span."""
-        carried = _carried(headers)
+        carried = carried_in(headers)
         if PARENT not in carried:
             return headers
-        span = self._tracer.start_span("knownas resolve", self._propagator.extract(carried))
+        span = self._spans.start("knownas resolve", carried)
         self._under_way.append(span)
-        onwards: dict[str, str] = {}
-        self._propagator.inject(onwards, self._with_span(span))
-        return [
-            *((name, value) for name, value in headers if name not in CARRIED),
-            *((name, value.encode()) for name, value in onwards.items()),
-        ]
+        return [*((name, value) for name, value in headers if name not in CARRIED), *self._spans.beyond(span)]
 
     def sent(self) -> None:
         """What was begun is done."""
@@ -75,26 +123,15 @@ class OtelTracer(Tracer):
             span.end()
         self._under_way.clear()
 
-    def folded(self, records: Iterable[Any], started_ns: int) -> None:
-        """Records of `resolved` are in their profiles; the poll began then."""
-        for record in records:
-            carried = _carried(record.headers)
-            if PARENT in carried:
-                context = self._propagator.extract(carried)
-                place = {
-                    "messaging.system": "kafka", "messaging.destination.partition.id": str(record.partition),
-                    "messaging.kafka.offset": record.offset,
-                }  # fmt: skip
-                self._tracer.start_span("knownas materialize", context, start_time=started_ns, attributes=place).end()
-
-    def now(self) -> int:
-        """The time, as `folded` takes it."""
-        return time_ns()
+    def folding(self, shard: int, records: Iterable[Any]) -> OtelFolding:
+        """A chunk of `resolved` begins to be folded."""
+        return OtelFolding(self._spans, shard, records)
 
     def close(self) -> None:
         """Hand over what is not handed over yet."""
-        self._provider.shutdown()
+        self._spans.close()
 
 
-def _carried(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+def carried_in(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+    """What a record's headers say of a trace."""
     return {name: value.decode("latin-1") for name, value in headers if name in CARRIED and value is not None}

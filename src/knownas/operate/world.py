@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from knownas.adapters.kafka_access import access
+from knownas.adapters.kafka_group import go_on_at
 from knownas.adapters.kafka_log import KafkaLog
 from knownas.adapters.keys import Keys
 from knownas.adapters.redis import Link
@@ -14,6 +15,7 @@ from knownas.adapters.redis_cluster import link_to
 from knownas.nouns import Names
 from knownas.operate.layout import StoredLayout, check_layout
 from knownas.settings import Settings
+from knownas.stages.ports import Partition
 from knownas.topics import Layout
 
 
@@ -39,6 +41,10 @@ class World:
         """The deployment's layout, checked."""
         link = self.link()
         return await check_layout(self.log, StoredLayout(link, self.keys), self.names, self.settings)
+
+    async def go_on_at(self, positions: Mapping[Partition, int]) -> None:
+        """Let the workers' group go on at these positions, by full topic name; refused while anybody is in it."""
+        await go_on_at(self.kafka, self.settings.group, positions)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -125,7 +125,8 @@ class App:
             raise unavailable("the store is away, so keys cannot be checked")
         rows = self._keys.find(shown)
         if not rows:
-            raise Fault(401, "unknown_key", "this key is not known, or was revoked", {"WWW-Authenticate": "Bearer"})
+            said = "this key is not known, or was revoked; a new one works within two seconds"
+            raise Fault(401, "unknown_key", said, {"WWW-Authenticate": "Bearer"})
         for row in rows:
             if route.needs in row.rights:
                 return row.id

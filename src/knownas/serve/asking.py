@@ -14,14 +14,14 @@ T = TypeVar("T")
 _LONGEST_NUMBER: Final = 24
 
 
-def body_as(decoder: msgspec.json.Decoder[T], asked: Asked) -> T:
-    """The body, decoded and checked by its type."""
+def body_as(decoder: msgspec.json.Decoder[T], asked: Asked, form: str = "") -> T:
+    """The body, decoded and checked by its type; `form` is how one looks, for who sent another."""
     try:
         return decoder.decode(asked.body)
     except RecursionError:
         raise Fault(400, "too_deep", "nested deeper than anything this takes") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise bad_request("bad_body", str(error)) from None
+        raise bad_request("bad_body", f"{error}; a body is {form}" if form else str(error)) from None
 
 
 def json_body(body: bytes) -> Any:

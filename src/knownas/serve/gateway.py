@@ -22,11 +22,14 @@ from knownas.records.destination import destination
 from knownas.records.identities import IdentityRules
 from knownas.records.intake import Flaw, Intake, take_in
 from knownas.serve.metrics import GatewayMetrics
-from knownas.stages.ports import Message, Partition
+from knownas.stages.ports import Headers, Message, Partition
 from knownas.topics import Layout
 
 written: ContextVar[dict[Partition, int] | None] = ContextVar("written", default=None)
 """The newest offset per topic (short name) and partition that this request has put."""
+
+carried: ContextVar[Headers] = ContextVar("carried", default=())
+"""The headers with which the records that this request puts go out."""
 
 AT_ONCE: Final = 100
 
@@ -98,7 +101,7 @@ class KafkaGateway:
         if isinstance(where, Flaw):
             return where
         topic, key = where
-        return (topic, _hash_of_key(key) % self._layout.partitions), Message(key, intake.raw, (), now_ms)
+        return (topic, _hash_of_key(key) % self._layout.partitions), Message(key, intake.raw, carried.get(), now_ms)
 
     def _count(self, puts: Sequence[Put]) -> None:
         taken = sum(1 for put in puts if put.position is not None)

@@ -30,7 +30,7 @@ from knownas.serve import (
 )
 from knownas.serve.app import App
 from knownas.serve.freshness import Freshness
-from knownas.serve.gateway import KafkaGateway
+from knownas.serve.gateway import Gateway, KafkaGateway
 from knownas.serve.http import HttpServer
 from knownas.serve.keys import Held, KeyStore
 from knownas.serve.ledgers import Ledgers
@@ -45,6 +45,7 @@ from knownas.serve.records import Records
 from knownas.serve.routes import Route, Services
 from knownas.serve.routes_changes import Streams
 from knownas.serve.seeking import Seeking
+from knownas.serve.traces import TracedGateway, heard, spans_of
 from knownas.topics import Layout
 
 DOORS: Final = (routes_clevertap, routes_sdk, routes_segment)
@@ -68,7 +69,9 @@ class House:
         people = StorePeople(
             [self._reader(world, layout) for _ in range(READERS)], world.link(), world.keys, rules, layout.shards
         )
-        gateway = KafkaGateway(self._lanes, layout, rules, self.metrics)
+        self._spans = spans = spans_of(settings)
+        gateway: Gateway = KafkaGateway(self._lanes, layout, rules, self.metrics)
+        gateway = TracedGateway(gateway, spans) if spans is not None else gateway
         services = Services(gateway, people, world.names, rules, settings)
         ledgers = Ledgers(Asking(world.log, self._reader(world, layout), world.names, layout))
         seeking = Seeking(StoredShards(world.link(), world.keys, layout.shards), settings)
@@ -96,7 +99,7 @@ class House:
             *page.routes,
         ]
         self.app = App(self.routes, self._keys, settings, self.metrics, is_open, page.refused)
-        self._server = HttpServer(self.app.respond)
+        self._server = HttpServer(self.app.respond if spans is None else heard(self.app.respond))
 
     @staticmethod
     def _reader(world: World, layout: Layout) -> Reader:
@@ -104,7 +107,7 @@ class House:
 
     def health(self) -> dict[str, Any]:
         """Alive as long as it answers; ready when it can take records and show people."""
-        reasons = [trouble for trouble in (self._lanes.trouble, self._fresh.trouble) if trouble]
+        reasons = list(dict.fromkeys(said for said in (self._lanes.trouble, self._fresh.trouble) if said))
         if not self._keys.known:
             reasons.append("keys have not been read yet")
         return {"live": True, "ready": not reasons, "reasons": reasons}
@@ -131,6 +134,8 @@ class House:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._lanes.close()
             await self._ends.close()
+            if self._spans is not None:
+                await asyncio.to_thread(self._spans.close)
 
     async def listen(self, host: str, port: int) -> int:
         """Take requests; the port that was taken."""

@@ -21,7 +21,7 @@ def routes(services: Services) -> list[Route]:
     most = services.settings.http_records
 
     async def take(asked: Asked) -> Answer:
-        records = body_as(_read, asked).records
+        records = body_as(_read, asked, '{"records": [...]}').records
         if len(records) > most:
             raise Fault(413, "too_many_records", f"{len(records):,} records; a call may have {most:,}")
         return _answer(await services.gateway.put(records, asked.now_ms))

@@ -60,7 +60,8 @@ class ShardHold(Hold):
     `tick` is set while the shard is due a look at the clock: after how many days idle guests go; `directory` is that of
     the shard's index as far as it is read, and changed with every fold: a fold that is not committed spoils it.
     `segments` are the shard's live segments as far as they are read, `news` definitions that its next tick brings, and
-    `offered` the version of the newest that was ever brought. `figures` are the shard's as far as they are read."""
+    `offered` the version of the newest that was ever brought. `figures` are the shard's as far as they are read. Below
+    the position `ahead` a store that was got back folds what another folded before; 0: no store was got back."""
 
     def forget(self) -> None:
         """What was folded was not committed, or nobody knows whether it was: all of it is read again."""
@@ -79,6 +80,7 @@ class ShardHold(Hold):
     figures: Figures | None = None
     news: list[Definition] = field(default_factory=list)
     offered: int = 0
+    ahead: int = 0
 
     def ticked(self) -> None:
         """The tick that was due is sent."""

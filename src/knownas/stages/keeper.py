@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from knownas.errors import CannotStart, StoreLostWrites, WorldFault
+from knownas.errors import CannotStart, KnownasError, StoreLostWrites, WorldFault
 from knownas.nouns import RESOLVED
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.patience import Patience
@@ -191,8 +191,11 @@ class Keeper:
                     await self._gap("keeper.finishing")
                     await self._sources.advance([hold])
                     await self._gap("keeper.finished")
-        except (TimeoutError, WorldFault):
-            log.info("gave_up_unfinished", topic=hold.topic, partition=hold.partition)
+        except (TimeoutError, KnownasError) as error:
+            # What no leaving worker can mend must not keep it from leaving: whoever takes over repeats it.
+            log.info(
+                "gave_up_unfinished", topic=hold.topic, partition=hold.partition, reason=str(error) or "time was up"
+            )
         finally:
             hold.drop()
 

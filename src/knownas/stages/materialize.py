@@ -10,7 +10,7 @@ go through the stage in waves, the first of each chunk, then the second.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -29,7 +29,9 @@ from knownas.stages.poll import carry, count_each
 from knownas.stages.ports import (
     Chunk,
     Element,
+    Folding,
     Gap,
+    Headers,
     Laps,
     Meter,
     Outgoing,
@@ -63,6 +65,8 @@ class Work:
         self.outgoing: Element
         self.tick: Element
         self.timelines: Timelines = {}
+        self.carried: Mapping[str, Headers] = {}
+        """The headers with which news of a profile goes out: those of the newest record that carries a trace."""
 
 
 def pieces(chunk: Chunk) -> list[Work]:
@@ -87,6 +91,10 @@ def _timed(arrived: Arrived, record: Any) -> Arrived:
     if arrived.task != "tick":
         return arrived
     return msgspec.structs.replace(arrived, at=record.timestamp, ts=record.timestamp / 1000)
+
+
+def _carried(messages: Sequence[Told], onwards: Mapping[int, Headers]) -> dict[str, Headers]:
+    return {arrived.profile: onwards[offset] for arrived, _, offset in messages if offset in onwards}
 
 
 class Materialize:
@@ -115,17 +123,27 @@ class Materialize:
 
     async def poll(self, chunks: Sequence[Chunk]) -> None:
         """Take all chunks of one poll through the stage; returns when everything is committed or nothing is ours."""
-        started = self._tracer.now() if self._tracer is not None else 0
+        foldings = self._foldings(chunks) if self._tracer is not None else {}
         for wave in zip_longest(*[pieces(chunk) for chunk in chunks if chunk.hold.alive]):
             works = [work for work in wave if work is not None and work.hold.alive]
             for work in works:
+                if foldings:
+                    work.carried = _carried(work.messages, foldings[work.hold.partition].onwards)
                 await self._publishers.room(work.hold)
             if works:
                 lap = self._meter.laps("materialize")
                 await carry(works, self._attempt, self.patience, self._refused)
                 lap("poll")
-        if self._tracer is not None:
-            self._tracer.folded((record for chunk in chunks if chunk.hold.alive for record in chunk.records), started)
+        for chunk in chunks:
+            if foldings and chunk.hold.alive:
+                foldings[chunk.hold.partition].done()
+
+    def _foldings(self, chunks: Sequence[Chunk]) -> dict[int, Folding]:
+        """What follows the traces of each chunk, by shard."""
+        tracer = self._tracer
+        assert tracer is not None
+        ours = [(chunk.hold.partition, chunk.records) for chunk in chunks if chunk.hold.alive]
+        return {shard: tracer.folding(shard, records) for shard, records in ours}
 
     async def _attempt(self, works: list[Work]) -> None:
         lap = self._meter.laps("materialize")
@@ -215,7 +233,7 @@ class Materialize:
                 alone = work.messages[0][0]
                 work.folded, snapshots = await self._snapshots.add(work.hold, alone, work.folded, work.next_offset)
             work.tick = due_tick(work.hold, work.next_offset)
-            work.outgoing = self._outgoing(work.folded, work.hold.partition) + snapshots + work.tick
+            work.outgoing = self._outgoing(work.folded, work.hold.partition, work.carried) + snapshots + work.tick
         lap("fold")
         accepted = await self._store.commit([(w.hold, w.folded, w.next_offset, w.outgoing) for w in works])
         lap("commit")
@@ -306,10 +324,14 @@ class Materialize:
         while len(cache) > most:
             cache.popitem(last=False)
 
-    def _outgoing(self, folded: Folded, shard: int) -> Element:
-        out = [Outgoing(CHANGED, shard, key.encode(), value, [], None) for key, value in folded.changes]
-        moved = folded.segments.transitions
-        out += [Outgoing(SEGMENTS, shard, one.profile.encode(), one.message(), [], None) for one in moved]
+    def _outgoing(self, folded: Folded, shard: int, carried: Mapping[str, Headers]) -> Element:
+        with_trace = carried.get
+        out = [
+            Outgoing(CHANGED, shard, key.encode(), value, with_trace(key, []), None) for key, value in folded.changes
+        ]
+        for one in folded.segments.transitions:
+            headers = with_trace(one.profile, [])
+            out.append(Outgoing(SEGMENTS, shard, one.profile.encode(), one.message(), headers, None))
         partition = shard % self._layout.partitions
         for row in folded.rows:
             message = ledger_message(row)

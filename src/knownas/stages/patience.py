@@ -32,6 +32,8 @@ class Patience:
             await self._until_done(attempt, wanted)
         finally:
             slow.cancel()
+            if self.trouble is not None:
+                log.info("waits no more", stage=self._what)
             self.trouble = None
 
     def _is_slow(self) -> None:
@@ -54,4 +56,5 @@ class Patience:
                 continue
             if self.trouble is not None:
                 log.info("resumed", stage=self._what)
+                self.trouble = None
             return

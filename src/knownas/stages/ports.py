@@ -247,11 +247,19 @@ class Tracer(Protocol):
     def sent(self) -> None:
         """What was forwarded is acknowledged."""
 
-    def now(self) -> int:
-        """The time, as `folded` takes it."""
+    def folding(self, shard: int, records: Iterable[Any]) -> Folding:
+        """Stage 2 begins to fold a chunk of `resolved`."""
 
-    def folded(self, records: Iterable[Any], started_ns: int) -> None:
-        """Records of `resolved` are in their profiles; the poll began then."""
+
+class Folding(Protocol):
+    """A chunk on its way through stage 2."""
+
+    @property
+    def onwards(self) -> Mapping[int, Headers]:
+        """The headers with which what a record made goes on, by its offset, for those that carry a trace."""
+
+    def done(self) -> None:
+        """The chunk is committed."""
 
 
 class NoMeter:

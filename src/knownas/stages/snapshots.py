@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from knownas.find.segments import Held, State
-from knownas.nouns import FORMAT, SNAPSHOTS, Profile
+from knownas.nouns import FORMAT, SNAPSHOTS
 from knownas.profile.fold import Arrived, Folded
 from knownas.stages.hold import ShardHold
 from knownas.stages.ports import Element, Outgoing, ShardStore
@@ -30,8 +30,6 @@ MOST_BYTES: Final = 1_500_000
 """Of one step: a tick is a message like others and must not hold up the shard."""
 PIECE_BYTES: Final = 700_000
 """Of what one message holds; a broker takes 1 MiB by default."""
-SPARE_PIECES: Final = 8
-"""How many pieces that an earlier, larger snapshot may have left are cleared with a new one."""
 DAY_MS: Final = 86_400_000
 
 MARK: Final = "shard"
@@ -39,6 +37,9 @@ MARK: Final = "shard"
 WALK: Final = "snapped"
 WALKED: Final = "snapped_ms"
 """Under these names the walk is kept beside the index's numbers: who is next, and the Kafka time of the last step."""
+PIECES: Final = "snap:"
+"""Under this and a profile's id, of how many messages its newest snapshot is, where that is or was more than one: those
+that a smaller one leaves over are cleared with it."""
 
 Lists = dict[str, list[tuple[int, str]]]
 """A profile's overflow lists: what they hold, place and text of each item."""
@@ -58,6 +59,13 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     position: int
     of: int
     data: bytes
+
+
+class Before(NamedTuple):
+    """A profile before a commit, and of how many messages its newest snapshot is; 1 too where there is none."""
+
+    kept: Kept
+    pieces: int = 1
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -90,7 +98,7 @@ class SnapshotStore(Protocol):
     async def stand(self, hold: ShardHold) -> Stand:
         """Counters, figures, how far the walk is."""
 
-    async def kept(self, hold: ShardHold, profiles: Sequence[str]) -> dict[str, Kept]:
+    async def kept(self, hold: ShardHold, profiles: Sequence[str]) -> dict[str, Before]:
         """Those of these profiles that are stored."""
 
 
@@ -110,10 +118,12 @@ class Snapshots:
         stand, made = await self._store.stand(hold), _Made(hold.partition, after)
         kept = await self._store.kept(hold, list(buried)) if buried else {}
         for profile, tombstone in buried.items():
-            made.bury(tombstone, kept.get(profile))
+            made.keep(profile, Kept(encode(tombstone)), kept[profile].pieces if profile in kept else 1)
         if is_tick:
             walk = await self._go_on(hold, stand, folded, made, arrived.at)
-            state = {**folded.planes.state, WALK: walk, WALKED: arrived.at}
+            made.state |= {WALK: walk, WALKED: arrived.at}
+        if made.state:
+            state = {**folded.planes.state, **made.state}
             folded = folded._replace(planes=folded.planes._replace(state=state))
         made.add(MARK, encode(_mark(hold, stand, folded, after)))
         return folded, made.element
@@ -132,7 +142,8 @@ class Snapshots:
                 return stand.walk + walked
             known, changed = kept.get(profile), folded.profiles.get(profile)
             if known is not None and (changed is None or not changed.gone):
-                made.keep(profile, known if changed is None else Kept(encode(changed), known.lists))
+                kept_now = known.kept if changed is None else Kept(encode(changed), known.kept.lists)
+                made.keep(profile, kept_now, known.pieces)
         return stand.walk + step if stand.walk + step < people else 0
 
 
@@ -143,28 +154,23 @@ class _Made:
         self._shard, self._position = shard, position
         self.element: Element = []
         self.size = 0
+        self.state: dict[str, int] = {}
+        """What is to be kept beside the index's numbers."""
 
     def add(self, key: str, value: bytes | None) -> None:
         self.element.append(Outgoing(SNAPSHOTS, self._shard, key.encode(), value, [], None))
         self.size += len(value or b"")
 
-    def keep(self, profile: str, kept: Kept) -> None:
-        """A profile as it is; a large one may have been larger, or smaller, before."""
+    def keep(self, profile: str, kept: Kept, before: int) -> None:
+        """A profile as it is, and nothing of a larger snapshot before."""
         data = encode(kept)
         for key, value in pieces(profile, self._position, data):
             self.add(key, value)
-        if kept.lists or len(data) > PIECE_BYTES // 2:
-            self._clear(profile, _number_of(data), SPARE_PIECES)
-
-    def bury(self, tombstone: Profile, before: Kept | None) -> None:
-        """A tombstone, and nothing of what it was before."""
-        self.keep(tombstone.id, Kept(encode(tombstone)))
-        if before is not None and (before.lists or len(before.profile) > PIECE_BYTES // 2):
-            self._clear(tombstone.id, 1, _number_of(encode(before)) + SPARE_PIECES)
-
-    def _clear(self, profile: str, first: int, count: int) -> None:
-        for number in range(first, first + count):
+        now = _number_of(data)
+        for number in range(now, before):
             self.add(_key(profile, number), None)
+        if now != before:
+            self.state[PIECES + profile] = now
 
 
 def pieces(profile: str, position: int, data: bytes) -> Iterator[tuple[str, bytes]]:

@@ -17,9 +17,10 @@ def due_tick(hold: ShardHold, position: int) -> Element:
     """The tick that a shard is due, if any, to stand in the outbox behind all that was caused before this position.
 
     It is number 0 of the message at `position`, whose own consequences are numbered from 1: so the numbers of what a
-    shard tells itself only rise. The time is that of its record in Kafka.
+    shard tells itself only rise. The time is that of its record in Kafka. Where a store was got back the shard may have
+    told itself higher ones already that are still to be folded: it is due its tick after those.
     """
-    if hold.tick is None:
+    if hold.tick is None or position < hold.ahead:
         return []
     source = Source(RESOLVED, hold.partition, position, 0)
     told = Resolved(profile="", source=source, at=0, ts=0, task="tick", days=hold.tick, segments=hold.news)

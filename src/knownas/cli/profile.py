@@ -1,4 +1,4 @@
-"""Commands that look: `knownas profile`, `knownas verify`."""
+"""`knownas profile`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from cyclopts import Parameter, validators
 
 from knownas.adapters.places import place, places_are_installed
 from knownas.adapters.reader import Reader
-from knownas.cli.output import console, plain, say_json
+from knownas.cli.output import say_json
 from knownas.cli.showing import show_page, show_person
 from knownas.cli.who import find, parse_who
 from knownas.errors import WrongInput
-from knownas.operate.verify import Report, verify_store
 from knownas.operate.world import open_world
 from knownas.profile.card import card
 from knownas.profile.timeline import Page, Place, as_json, decode_cursor
@@ -63,33 +62,3 @@ def _after(cursor: str | None) -> Place | None:
     if after is None:
         raise WrongInput(f"{cursor!r} is no cursor; give the text that a page ended with")
     return after
-
-
-async def verify(json: bool = False) -> int:
-    """Replay the log through the plain model and compare with what the store holds, byte for byte.
-
-    Parameters
-    ----------
-    json
-        Answer as one JSON document.
-    """
-    settings = load()
-    async with open_world(settings) as world:
-        report = await verify_store(world, await world.layout())
-    if json:
-        say_json(report.as_json())
-    else:
-        say_report(report)
-    return 0 if report.equal else 1
-
-
-def say_report(report: Report) -> None:
-    """What a verification found, for people."""
-    console.print(f"{report.records:,} records replayed, {report.profiles:,} profiles compared")
-    if report.waiting:
-        console.print(f"{report.waiting:,} records are not done yet: compare again when the workers have caught up")
-    for name in report.filling:
-        console.print(plain(f"segment {name} is still being filled: whoever is in it by now is compared"))
-    for line in report.differences[:10]:
-        console.print(f"differs: {plain(line)}")
-    console.print("no difference" if report.equal else f"{len(report.differences):,} differences")
