@@ -17,7 +17,8 @@ Faust keeps the group, the agents, the timing of commits and the web. What is di
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
@@ -25,7 +26,8 @@ from typing import Any, Protocol, TypeVar, cast
 import faust
 import msgspec
 import uvloop
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import (
     ConsumerStoppedError,
     KafkaConnectionError,
@@ -76,11 +78,22 @@ class Keeper(Protocol):
         ...
 
 
+class Decoded(Protocol):
+    """A record as aiokafka decodes it; its time is in milliseconds."""
+
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
 class Chunk(msgspec.Struct, frozen=True):
     """Consecutive records of one partition from one poll, at least one, in order."""
 
     hold: Hold
-    records: list[ConsumerRecord[bytes | None, bytes | None]]
+    records: list[Decoded]
 
     @property
     def next_offset(self) -> int:
@@ -114,6 +127,21 @@ class RecordsGone(CannotStart):
             f"records are gone: {tp.topic}[{tp.partition}] goes on at {wanted}, and Kafka holds {first} to {end}. "
             "Point KNOWNAS_KAFKA and KNOWNAS_REDIS to a pair that belongs together, or empty both and start anew"
         )
+
+
+class Fetched(OrderedDict[TopicPartition, Any]):
+    """What is fetched and not drained yet, as aiokafka's fetcher keeps it. Records go on as they were decoded: aiokafka
+    would copy each into a larger one that also names topic and partition, which a chunk does for all of them."""
+
+    def __setitem__(self, tp: TopicPartition, result: Any) -> None:
+        """Keep the result of a fetch, or its failure."""
+        if isinstance(result, FetchResult):
+            _set(result._partition_records, _consumer_record=_as_decoded)
+        super().__setitem__(tp, result)
+
+
+def _as_decoded(_: TopicPartition, record: T) -> T:
+    return record
 
 
 class PollThread(driver.AIOKafkaConsumerThread):
@@ -157,7 +185,8 @@ class PollThread(driver.AIOKafkaConsumerThread):
 
     def _tune_fetcher(self) -> None:
         """Let what waits for a busy agent not hold up the fetching of other topics; aiokafka would, for 100 ms."""
-        _set(self._ensure_consumer()._fetcher, _prefetch_backoff=self.app.poll.max_wait_ms / 1000)
+        fetcher = self._ensure_consumer()._fetcher
+        _set(fetcher, _prefetch_backoff=self.app.poll.max_wait_ms / 1000, _records=Fetched())
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """From here on, nothing that is fetched belongs to a hold until the next take."""
