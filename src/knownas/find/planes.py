@@ -221,7 +221,7 @@ def may_be_list(plane: str) -> bool:
 
 def bits(value: int) -> list[int]:
     """The bits of a slice that are set, from the lowest."""
-    return [place for place in range(value.bit_length()) if value >> place & 1]
+    return [place for place, digit in enumerate(bin(value)[:1:-1]) if digit == "1"]
 
 
 def text_of(value: Any) -> str:

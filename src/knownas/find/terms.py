@@ -279,4 +279,10 @@ def seen(slice_: str, day: int) -> Term:
 @lru_cache(maxsize=20_000)
 def sliced(slice_: str, value: int) -> Term:
     """The value of a slice."""
-    return tuple([planes.bit(slice_, place) for place in planes.bits(value)])
+    names = _planes_of(slice_)
+    return tuple([names[place] for place in planes.bits(value)])
+
+
+@lru_cache(maxsize=1_000)
+def _planes_of(slice_: str) -> list[str]:
+    return [planes.bit(slice_, place) for place in range(planes.NUMBER_BITS)]  # no slice is wider

@@ -66,7 +66,7 @@ NO_DATA: Final = msgspec.Raw(b"null")
 """What `evtData` is where a record has none; msgspec knows no `Raw | None`."""
 
 
-class Carried(msgspec.Struct, frozen=True):
+class Carried(msgspec.Struct, frozen=True, gc=False):
     """The parts of a producer's record that the fold reads; it was validated by stage 1."""
 
     type: str
@@ -80,7 +80,7 @@ class Carried(msgspec.Struct, frozen=True):
     subscriptions: dict[str, dict[str, bool]] | None = None
 
 
-class Arrived(msgspec.Struct, frozen=True):
+class Arrived(msgspec.Struct, frozen=True, gc=False):
     """`nouns.Resolved` as stage 2 reads it."""
 
     profile: str
