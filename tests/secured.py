@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.valkeys import ConfiguredValkey
 
 USER, PASSWORD = "knownas", "a pass word, with 'quotes' \\ and more"
 SCRAM_ROUNDS = 4_096
+ACL = Path(__file__).parents[1] / "deploy" / "knownas.acl"
 LISTENERS = ("SASL_SSL", "SSL", "SASL_PLAINTEXT")
 
 
@@ -90,3 +92,9 @@ class TlsRedis(ConfiguredValkey):
     def tls_url(self) -> str:
         """For clients that speak TLS."""
         return f"rediss://127.0.0.1:{self.bus}/0"
+
+
+def with_passwords(acl: str) -> str:
+    """The file with a password for everybody, as an operator would add it; whether it is up is what anybody may ask."""
+    shown = f" on #{hashlib.sha256(PASSWORD.encode()).hexdigest()} "
+    return acl.replace(" on ", shown).replace("user default off", "user default on nopass resetkeys -@all +ping")

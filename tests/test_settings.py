@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knownas.errors import CannotStart
-from knownas.settings import LOCAL, load, unread
+from knownas.settings import LOCAL, load
 
 WRONG = [
     ({"kafka": "localhost"}, "KNOWNAS_KAFKA: 'localhost' is not host:port"),
@@ -67,23 +67,6 @@ def test_a_worker_has_a_name_if_given_one_or_if_its_host_has_one_that_nobody_sha
     if in_kubernetes:
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     assert load(worker_name=given).stable_name() == name
-
-
-def test_a_variable_that_no_setting_reads_is_told_with_the_one_that_may_be_meant(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(
-        "os.environ",
-        dict.fromkeys(
-            [
-                "KNOWNAS_REDIS_PASSWROD", "KNOWNAS_KAFKA", "KNOWNAS_SOMETHING_ELSE", "PATH",
-                "KNOWNAS_GATEWAY_SERVICE_HOST", "KNOWNAS_GATEWAY_SERVICE_PORT_HTTP", "KNOWNAS_GATEWAY_PORT",
-                "KNOWNAS_GATEWAY_PORT_8088_TCP_ADDR",
-            ],
-            "x",
-        ),
-    )  # fmt: skip
-    assert unread() == {"KNOWNAS_REDIS_PASSWROD": "KNOWNAS_REDIS_PASSWORD", "KNOWNAS_SOMETHING_ELSE": ""}
 
 
 def test_how_kafka_is_spoken_to_may_be_written_as_kafka_writes_it() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -107,3 +109,19 @@ def until(done: Callable[[], bool], trouble: str) -> None:
     while not done():
         assert time.monotonic() < give_up_at, trouble
         time.sleep(0.02)
+
+
+async def copy_of(valkey: Valkey, folder: Path) -> Path:
+    """What the store has on its disk."""
+    await asyncio.to_thread(valkey.kill)
+    shutil.copytree(valkey.home / "appendonlydir", folder / "older")
+    await asyncio.to_thread(valkey.restart)
+    return folder / "older"
+
+
+async def put_back(valkey: Valkey, older: Path) -> None:
+    """Start the store on what it once had."""
+    await asyncio.to_thread(valkey.kill)
+    shutil.rmtree(valkey.home / "appendonlydir")
+    shutil.copytree(older, valkey.home / "appendonlydir")
+    await asyncio.to_thread(valkey.restart)

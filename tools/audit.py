@@ -21,6 +21,7 @@ class Verdict(NamedTuple):
 
 
 def main(program: str, requirements: str) -> int:
+    """Say what this program finds about the packages of this file; the exit status."""
     verdict = judge(asked(program, requirements))
     print("\n".join(verdict.lines))
     return verdict.status

@@ -179,7 +179,9 @@ def _panel(panel: Panel, place: dict[str, int]) -> dict[str, Any]:
     return {
         "type": "stat" if panel.now else "timeseries", "title": panel.title, "description": panel.says,
         "datasource": SOURCE, "gridPos": place, "targets": targets,
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0, "noValue": "none", "custom": own}, "overrides": []},
+        "fieldConfig": {
+            "defaults": {"unit": panel.unit, "min": 0, "noValue": "no data", "custom": own}, "overrides": [],
+        },
     }  # fmt: skip
 
 

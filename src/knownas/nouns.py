@@ -21,6 +21,8 @@ import msgspec
 
 Timestamp = int | float
 ProfileType = Literal["anonymous", "addressable", "customer"]
+COUNTED: Final = ("anonymous", "addressable", "customer", "orphans")
+"""The counters that together count every profile that is not deleted: by type, and orphans."""
 Task = Literal["sweep", "remove", "forget", "tick"]
 
 EVENTS: Final = "events"

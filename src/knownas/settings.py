@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -228,10 +227,6 @@ class Settings(AccessSettings):
         return secret.encode()
 
 
-_OF_KUBERNETES: Final = re.compile(r"_SERVICE_(HOST|PORT(_\w+)?)$|_PORT(_\d+_\w+)?$")
-"""What a pod is told of services, whose names may begin like ours."""
-
-
 def _parts(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -242,17 +237,6 @@ def load(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise CannotStart("\n".join(_problem(problem) for problem in error.errors())) from None
-
-
-def unread() -> dict[str, str]:
-    """Variables of the environment that look like settings and are none, with the setting that may be meant, if any."""
-    known = [f"KNOWNAS_{name.upper()}" for name in Settings.model_fields]
-    strange = [name for name in os.environ if name.startswith("KNOWNAS_") and name not in known]
-    return {
-        name: next(iter(get_close_matches(name, known, 1, 0.8)), "")
-        for name in sorted(strange)
-        if not _OF_KUBERNETES.search(name)
-    }
 
 
 def _problem(problem: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 from knownas.adapters.faust_app import FENCED, crash_of, make_app
@@ -119,7 +120,11 @@ class Worker:
                 await self._until(stop, looking)
             finally:
                 looking.cancel()
-                await self._leave(for_good=stop.is_set() and not self._settings.keep_place)
+                try:
+                    await self._leave(for_good=stop.is_set() and not self._settings.keep_place)
+                finally:
+                    if self._tracer is not None:
+                        await self._tracer.close()
 
     async def _leave(self, *, for_good: bool) -> None:
         """Stop taking, finish what is held, commit, leave: in this order, and within the time there is."""
@@ -135,13 +140,12 @@ class Worker:
 
     async def _stop(self, for_good: bool) -> None:
         member = self._app.member
-        await self._app.stop()
-        if for_good and member:
-            await self._named.leave(self._world.log, self._settings.group, member)
-        await self._outlet.close()
-        await self._kafka_watch.close()
-        if self._tracer is not None:
-            await asyncio.to_thread(self._tracer.close)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._kafka_watch.close)
+            stack.push_async_callback(self._outlet.close)
+            await self._app.stop()
+            if for_good and member:
+                await self._named.leave(self._world.log, self._settings.group, member)
 
     async def _until(self, stop: asyncio.Event, looking: asyncio.Task[None]) -> None:
         told = asyncio.ensure_future(stop.wait())

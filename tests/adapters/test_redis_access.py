@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from knownas.adapters.redis import Link
 from knownas.adapters.redis_address import Credentials, Node, address, without_login
-from knownas.adapters.redis_cluster import link_to
+from knownas.adapters.redis_cluster import ClusterLink, link_to
 from knownas.embedded import start_valkey
 from knownas.errors import CannotStart, WorldFault
 from tests.certificates import Authority
@@ -90,9 +91,59 @@ async def test_tls_where_there_is_none_and_none_where_there_is_are_told_apart_fr
     without = await refused(Link(tls.tls_url.replace("rediss", "redis")))
     assert str(without).endswith("speaks TLS there: begin KNOWNAS_REDIS with rediss, not redis")
     needless = await refused(Link(redis_url.replace("redis", "rediss")))
-    assert str(needless).endswith("speaks no TLS there: begin KNOWNAS_REDIS with redis, not rediss")
+    assert str(needless).endswith("speaks no TLS there: name its port that does in KNOWNAS_REDIS")
     assert {type(without), type(needless)} == {CannotStart}
     assert "does not answer" in str(await refused(Link("rediss://127.0.0.1:9")))
+
+
+class OnTheWay:
+    """Somebody between us and the store, who forwards everything until they break TLS off and answer themselves."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self.breaks_off = port, False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        if self.breaks_off:
+            if (await reader.read(4)) == b"PING":
+                writer.write(b"+PONG\r\n")
+            writer.close()
+            return
+        from_store, to_store = await asyncio.open_connection("127.0.0.1", self._port)
+        await asyncio.gather(forward(reader, to_store), forward(from_store, writer), return_exceptions=True)
+
+
+async def forward(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Everything, until its end."""
+    while data := await source.read(1 << 16):
+        sink.write(data)
+    sink.close()
+
+
+@pytest.mark.services
+async def test_who_breaks_tls_off_makes_nobody_who_was_connected_stop_and_no_line_say_to_go_on_without(
+    tls: TlsRedis, authority: Authority
+) -> None:
+    between = OnTheWay(int(tls.tls_url.rpartition(":")[2].partition("/")[0]))
+    trusts = Credentials(ca_file=str(authority.own.cert))
+    async with await asyncio.start_server(between.serve, "127.0.0.1", 0) as server:
+        where = address(f"rediss://127.0.0.1:{server.sockets[0].getsockname()[1]}", trusts)
+        async with Link(where) as link:
+            assert await link.run([("PING",)]) == [b"PONG"]
+            between.breaks_off = True
+            await link.close()
+            said = await refused(link)
+        assert isinstance(said, WorldFault)
+        assert "does not answer" in str(said)
+        assert str(await refused(Link(where))).endswith("speaks no TLS there: name its port that does in KNOWNAS_REDIS")
+
+
+async def test_a_node_that_a_cluster_names_later_is_another_of_what_was_connected(cluster_url: str) -> None:
+    link, later = ClusterLink(address(cluster_url)), Node("127.0.0.1", 9)
+    assert not link._link(later)._has_been_there
+    await link.run([("GET", "x")])
+    assert link._link(later)._has_been_there
+    await link.close()
 
 
 @pytest.mark.services

@@ -1,8 +1,9 @@
 """`make bench`: the same bytes through knownas and its peers, side by side on one machine.
 
 Reading order: traffic (the bytes), peers/ (the others), systems (how each is started and looked at), race (one run,
-and when the clock starts and stops), reference (no work, no figure), latency, report. `make bench ARGS="memory"`
-and `ARGS="find"` are apart: see memory, and find with crowd and yardstick.
+and when the clock starts and stops), reference (no work, no figure), latency, report. The others
+(`make bench ARGS="memory"`, `serve`, `rolling`, `durability`, `rebuild`, `find`) are apart, each with what it needs in
+the file of its name; find with crowd and yardstick.
 """
 
 from __future__ import annotations

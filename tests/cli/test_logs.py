@@ -10,6 +10,8 @@ import pytest
 import structlog
 
 from knownas.cli.output import quiet_logs
+from knownas.cli.worker import ready_at
+from knownas.settings import load
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +38,13 @@ def test_as_json_a_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> Non
     assert {name: line[name] for name in ("event", "seconds", "level")} == {
         "event": "the store is away", "seconds": 2, "level": "warning",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("worker-0.shop", "worker-0.shop"), ("::1", "[::1]")]
+)
+def test_a_worker_says_where_its_health_page_is_wherever_that_listens(
+    capsys: pytest.CaptureFixture[str], host: str, shown: str
+) -> None:
+    ready_at(load(health_host=host))(8081)
+    assert capsys.readouterr().out == f"worker ready, health on http://{shown}:8081/health\n"

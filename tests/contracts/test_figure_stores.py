@@ -8,7 +8,7 @@ from knownas.identity.plan import Look
 from knownas.nouns import EVENTS, Linked, Owner, Position
 from knownas.stages.figures import Figures, Turnover
 from knownas.stages.hold import ShardHold
-from tests.contracts.test_stores import (
+from tests.contracts.both import (
     ANN,
     DONE,
     LOST,

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import pytest
-
-from knownas.adapters.keys import Keys
-from knownas.adapters.memory import MemoryShardStore, MemoryStore
+from knownas.adapters.memory import MemoryShardStore
 from knownas.adapters.store import RedisShardStore
-from knownas.nouns import CHANGED, EVENTS, FORMAT, RESOLVED, Entry, Identity, Profile
-from knownas.profile.fold import Folded, Overflow
+from knownas.nouns import CHANGED, EVENTS, FORMAT, Entry, Identity, Profile
+from knownas.profile.fold import Overflow
 from knownas.profile.leaving import IDLE_STEP, STEP
 from knownas.profile.parting import Listed, Parting
 from knownas.stages.hold import ShardHold
 from knownas.stages.ports import Outgoing, ShardStore, Shares
-from tests.contracts.fair import Fair
-from tests.contracts.linked import STORES, linked
+from tests.contracts.shards import S0, committed, store, taken
 
-S0 = (RESOLVED, 0)
-NOTHING = Folded({}, {}, {}, {}, [], [], [], [], 0)
+__all__ = ["store"]
+
 TOMBSTONE = Outgoing(CHANGED, 0, b"p", None, [], None)
-
-
-@pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[ShardStore]:
-    """A store in memory, and a real one."""
-    if request.param == "memory":
-        yield MemoryShardStore(MemoryStore(), Fair(), 500)
-        return
-    prefix = request.getfixturevalue("namespace") + ":"
-    async with linked(request) as link:
-        yield RedisShardStore(link, Keys(prefix), 500)
-
-
-async def taken(store: ShardStore) -> ShardHold:
-    """Take the shard."""
-    return (await store.take({S0: 0}))[S0][0]
-
-
-async def committed(store: ShardStore, hold: ShardHold, **parts: Any) -> bool:
-    """Commit one message."""
-    (accepted,) = await store.commit([(hold, NOTHING._replace(**parts), hold.position + 1, [])])
-    return accepted
 
 
 def guest(number: int, seen: float, **more: Any) -> Profile:

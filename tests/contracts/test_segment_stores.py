@@ -5,7 +5,7 @@ from __future__ import annotations
 from knownas.find.segments import Held, SegmentChange, State
 from knownas.nouns import FORMAT, Definition, Entry
 from knownas.stages.ports import ShardStore
-from tests.contracts.test_parting import committed, store, taken
+from tests.contracts.shards import committed, store, taken
 
 __all__ = ["store"]
 

@@ -20,11 +20,11 @@ from knownas.profile.fold import Overflow
 from knownas.stages.figures import Figures
 from knownas.stages.hold import ShardHold
 from knownas.stages.ports import ShardStore
-from knownas.stages.snapshots import PIECES, WALK, WALKED, Before, Kept, SnapshotStore, Stand
+from knownas.stages.snapshots import WALK, WALKED, Before, Kept, SnapshotStore, Stand
 from knownas.stages.ticks import due_tick
 from tests.contracts.fair import Fair
 from tests.contracts.linked import STORES, linked
-from tests.contracts.test_parting import committed
+from tests.contracts.shards import committed
 
 encode = msgspec.msgpack.encode
 
@@ -114,11 +114,27 @@ async def test_profiles_come_as_they_are_stored_with_all_that_they_have_and_how_
     profiles = {"a": person("a"), "b": person("b", devices_more=2, guests_more=1), "c": person("c", gone=True)}
     beyond = [("devices", 101, "d-2"), ("devices", 100, "ü"), ("guests", 100, "g")]
     overflow = [Overflow("b", what, place, text) for what, place, text in beyond]
-    planes = NO_CHANGE._replace(state={PIECES + "b": 12, PIECES + "c": 1})
-    await committed(stores.shard, hold, profiles=profiles, overflow=overflow, planes=planes)
+    await committed(stores.shard, hold, profiles=profiles, overflow=overflow, pieces={"b": 12, "c": 1})
     lists = {"devices": [(100, "ü"), (101, "d-2")], "guests": [(100, "g")]}
     assert await stores.snapshots.kept(hold, ["c", "nobody", "b", "a"]) == {
-        "c": Before(Kept(encode(profiles["c"])), 1),
+        "c": Before(Kept(encode(profiles["c"]))),
         "b": Before(Kept(encode(profiles["b"]), lists), 12),
-        "a": Before(Kept(encode(profiles["a"])), 1),
+        "a": Before(Kept(encode(profiles["a"]))),
     }
+
+
+async def test_how_large_snapshots_are_is_kept_of_large_ones_alone_and_never_among_the_indexs_names(
+    stores: Stores,
+) -> None:
+    hold = await taken(stores)
+    profiles = {name: person(name) for name in "ab"}
+    await committed(stores.shard, hold, profiles=profiles, pieces={"a": 3, "b": 2})
+    await committed(stores.shard, hold, pieces={"a": 1})
+    await committed(stores.shard, hold)
+    found = await stores.snapshots.kept(hold, ["a", "b"])
+    assert {name: before.pieces for name, before in found.items()} == {"a": None, "b": 2}
+    assert stores.memory.index[1].state == {}
+    if stores.link is not None:
+        prefix = stores.keys.shard(1)
+        told = await stores.link.run([("EXISTS", prefix + k.INDEX), ("HGETALL", prefix + k.SNAPPED)])
+        assert told == [0, [b"b", b"2"]]

@@ -2,78 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import msgspec
 import pytest
 
-from knownas.adapters.keys import Keys
-from knownas.adapters.memory import MemoryShardStore, MemorySourceStore, MemoryStore
 from knownas.adapters.store import RedisShardStore, RedisSourceStore
 from knownas.identity.facts import KEPT
-from knownas.identity.plan import Look, Plan
+from knownas.identity.plan import Look
 from knownas.identity.repeats import DAY_SECONDS, Counted
-from knownas.nouns import CHANGED, EVENTS, FORMAT, RESOLVED, UPDATES, Entry, Fact, Identity, Outcome, Owner, Profile
-from knownas.profile.fold import Folded, Overflow
+from knownas.nouns import EVENTS, FORMAT, UPDATES, Entry, Fact, Outcome, Owner, Profile
+from knownas.profile.fold import Overflow
 from knownas.profile.parting import Listed
-from knownas.stages.hold import ShardHold, SourceHold
-from knownas.stages.ports import Committed, Outgoing, ShardStore, Shares, SourceStore, Wanted
+from knownas.stages.hold import SourceHold
+from knownas.stages.ports import Committed, Shares, Wanted
 from tests.builders import NAMES
-from tests.contracts.fair import Fair
-from tests.contracts.linked import STORES, linked
+from tests.contracts.both import (
+    ANN,
+    BEN,
+    DONE,
+    LOST,
+    MESSAGE,
+    NO_PLAN,
+    P0,
+    S0,
+    TIMELINE,
+    U0,
+    Stores,
+    folded,
+    looked,
+    shard_hold,
+    source_hold,
+    stores,
+)
 
-ANN, BEN = Identity("email", "ann@x.ie"), Identity("email", "ben@x.ie")
-P0, U0, S0 = (EVENTS, 0), (UPDATES, 0), (RESOLVED, 0)
-NO_PLAN = Plan([], {}, {}, [], [], [], [], {}, {}, 0)
-NOTHING = Folded({}, {}, {}, {}, [], [], [], [], 0)
-MESSAGE = Outgoing(CHANGED, 0, b"p", b"{}", [("h", b"v")], None)
-TIMELINE = 3
-
-
-@dataclass
-class Stores:
-    """Both sides of a store."""
-
-    source: SourceStore
-    shard: ShardStore
-
-
-@pytest.fixture(params=STORES)
-async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    """A store in memory, and a real one."""
-    if request.param == "memory":
-        memory = MemoryStore()
-        yield Stores(MemorySourceStore(memory, Fair()), MemoryShardStore(memory, Fair(), TIMELINE))
-        return
-    prefix = request.getfixturevalue("namespace") + ":"
-    async with linked(request) as link:
-        yield Stores(RedisSourceStore(link, Keys(prefix), NAMES), RedisShardStore(link, Keys(prefix), TIMELINE))
+__all__ = ["stores"]
 
 
 def replace_owner(owner: Owner, *, suppressed: bool) -> Owner:
     """An owner row with or without its suppression."""
     return msgspec.structs.replace(owner, suppressed=suppressed)
-
-
-async def source_hold(stores: Stores, first: int = 0) -> SourceHold:
-    """Take a partition of events."""
-    return (await stores.source.take({P0: first}))[P0]
-
-
-async def shard_hold(stores: Stores) -> ShardHold:
-    """Take a shard."""
-    return (await stores.shard.take({S0: 0}))[S0][0]
-
-
-async def looked(stores: Stores, hold: SourceHold, *looks: Look, **parts: Any) -> Committed:
-    """Commit a chunk whose decisions rest on these owner rows."""
-    return await stores.source.commit([(hold, NO_PLAN._replace(looks=list(looks), **parts), hold.position)])
-
-
-DONE = Committed([True], written=True)
-LOST = Committed([True], written=False)
 
 
 async def test_a_partition_without_a_position_starts_where_it_is_told_and_one_with_goes_on(stores: Stores) -> None:
@@ -252,14 +220,6 @@ async def test_only_the_newest_facts_of_a_device_are_kept_and_none_that_is_still
     (known,) = await stores.source.load([Wanted(hold, ["dev"], [])])
     assert known is not None
     assert known.facts["dev"] == many[-KEPT:]
-
-
-async def folded(stores: Stores, hold: ShardHold, after: int, *, published: int = 0, **parts: Any) -> bool:
-    """Commit one chunk of a shard."""
-    hold.published = published
-    element = parts.pop("element", [])
-    (accepted,) = await stores.shard.commit([(hold, NOTHING._replace(**parts), after, element)])
-    return accepted
 
 
 async def test_a_shards_commit_stores_profiles_timelines_watermarks_counters_and_outbox(stores: Stores) -> None:

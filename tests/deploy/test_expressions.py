@@ -90,6 +90,10 @@ def test_a_dashboard_is_as_the_code_makes_it(name: str) -> None:
     assert len({panel["id"] for panel in json.loads(written)["panels"]}) == len(json.loads(written)["panels"])
 
 
+def test_a_panel_that_nobody_feeds_does_not_read_as_well() -> None:
+    assert {panel["fieldConfig"]["defaults"]["noValue"] for _, panel in SECTIONS} == {"no data"}
+
+
 def promtool() -> str:
     """Prometheus' own tool."""
     if (found := shutil.which("promtool")) is None:

@@ -54,7 +54,7 @@ def test_a_row_may_be_an_event() -> None:
     [
         (["Name"], {}, "profile", "no column says who it is about"),
         (["email"], {"Mail": "email"}, "profile", "there is no column 'Mail'"),
-        (["email", "email"], {}, "profile", "column 'email' is there twice"),
+        (["email", "email"], {}, "profile", "there more than once: 'email'"),
         (["email"], {}, "event", "no column holds the events' names"),
     ],
 )
@@ -64,3 +64,14 @@ def test_columns_that_cannot_be_meant_are_told(
     found = columns_of(names, said, KINDS, kind)
     assert isinstance(found, list)
     assert problem in "; ".join(found)
+
+
+def test_of_a_file_without_a_header_few_values_are_shown_and_little_of_each() -> None:
+    row = [f"value {n} " + "x" * 100 for n in range(40)] * 2
+    found = columns_of(row, {"Mail": "email"}, KINDS, "profile")
+    assert isinstance(found, list)
+    shown = ", ".join(repr(f"value {n} " + "x" * 22 + "...") for n in range(10))
+    assert found[:2] == [
+        f"there is no column 'Mail'; there are {shown} and 70 more",
+        f"these columns are there more than once: {shown} and 30 more",
+    ]

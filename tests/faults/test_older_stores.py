@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from knownas.adapters import keys as k
-from knownas.embedded import Valkey, start_valkey
+from knownas.embedded import start_valkey
 from knownas.errors import StoreLostWrites, WorldFault
 from knownas.nouns import EVENTS
 from knownas.wiring import Worker
@@ -22,6 +21,7 @@ from tests.faults.crew import Sailor, crew_of
 from tests.faults.records import shop
 from tests.faults.streams import MOST_IN_FLIGHT, Stream, streaming
 from tests.pipeline.deployment import Deployment
+from tests.valkeys import copy_of, put_back
 
 LINE = "knownas: the store lost acknowledged writes: "
 WHAT_TO_DO = "Stop all workers, bring back the store that has everything"
@@ -66,22 +66,6 @@ async def test_a_worker_goes_by_what_it_has_seen_itself_before_the_group_was_tol
     await deployment.world.link().run([("HSET", at, "pos", 0)])
     with pytest.raises(StoreLostWrites, match="was at 1 before"):
         await running
-
-
-async def copy_of(valkey: Valkey, folder: Path) -> Path:
-    """What the store has on its disk."""
-    await asyncio.to_thread(valkey.kill)
-    shutil.copytree(valkey.home / "appendonlydir", folder / "older")
-    await asyncio.to_thread(valkey.restart)
-    return folder / "older"
-
-
-async def put_back(valkey: Valkey, older: Path) -> None:
-    """Start the store on what it once had."""
-    await asyncio.to_thread(valkey.kill)
-    shutil.rmtree(valkey.home / "appendonlydir")
-    shutil.copytree(older, valkey.home / "appendonlydir")
-    await asyncio.to_thread(valkey.restart)
 
 
 async def go_on(deployment: Deployment, stream: Stream) -> None:

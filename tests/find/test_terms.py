@@ -156,6 +156,17 @@ def test_an_event_is_in_the_planes_of_its_days_from_the_oldest_on_and_of_how_oft
     assert {plane for term in terms.of_event(directory, "Viewed", count) for plane in term} == wanted
 
 
+@pytest.mark.parametrize(
+    ("state", "latest"),
+    [({}, 0), ({"made": 5}, 0), ({"next": 3}, None), ({"next": 3, "made": 5}, None), ({"next": 3, "latest": DAY}, DAY)],
+    ids=["new", "empty when it was made anew", "of a version that did not keep it", "that one, made anew", "kept"],
+)
+def test_an_index_in_which_nobody_ever_was_knows_of_the_latest_day_whatever_else_is_written_there(
+    state: dict[str, int], latest: int | None
+) -> None:
+    assert Directory.stored(state, []).latest == latest
+
+
 def test_numbers_are_given_in_the_order_of_records_and_the_one_freed_last_is_given_out_first() -> None:
     shard, people = Shard(), [f"{n:032x}" for n in range(5)]
     shard.take(*((whose, event("d-1")) for whose in people[:3]))

@@ -10,7 +10,6 @@ import pytest
 from knownas.identity.restoring import (
     Sent,
     facts_after,
-    left_to_claim,
     outcome_of_record,
     outcome_of_release,
     owner_after,
@@ -102,7 +101,7 @@ ROWS = [
 def test_what_was_decided_is_known_by_what_was_sent(
     sent: Sent | None, rows: list[LedgerRow], outcome: Outcome | None
 ) -> None:
-    assert outcome_of_record((ANN, FB), sent, rows, OWNERS, NAMES) == outcome
+    assert outcome_of_record((ANN, FB), sent, rows, OWNERS, NAMES)[0] == outcome
 
 
 PERSON = NAMES.person(ANN, 0)
@@ -132,7 +131,7 @@ PERSON = NAMES.person(ANN, 0)
 def test_what_a_record_gained_for_certain_and_no_row_says_is_made_up_for(
     sent: Sent | None, rows: list[LedgerRow], owners: dict[Identity, Owner | None], left: tuple[int, ...]
 ) -> None:
-    assert left_to_claim((ANN, FB), sent, rows, owners, NAMES) == left
+    assert outcome_of_record((ANN, FB), sent, rows, owners, NAMES)[1] == left
 
 
 def test_a_release_that_freed_an_identity_is_repeated_and_one_that_did_not_is_decided_anew() -> None:

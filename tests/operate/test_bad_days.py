@@ -11,11 +11,13 @@ import pytest
 import redis
 from aiokafka.admin import NewPartitions
 
+from knownas.cli.topics import check_numbers
 from knownas.embedded import Valkey, start_valkey
-from knownas.errors import CannotStart
+from knownas.errors import CannotStart, WrongInput
 from knownas.nouns import EVENTS, REJECTED, RESOLVED
-from knownas.operate.layout import layout_problems, topic_problems, topics
+from knownas.operate.layout import Fit, fit, layout_problems, topic_problems, topics
 from knownas.operate.watch import TopicsWatch
+from knownas.topics import Layout
 from knownas.wiring import Worker
 from tests.builders import event, login
 from tests.pipeline.deployment import Deployment, deployed
@@ -45,6 +47,34 @@ def test_of_partitions_that_were_added_to_one_topic_that_topic_is_named_and_not_
     (problem,) = topic_problems(counts, "p.")
     assert problem.startswith("topic p.events has 12 partitions and p.updates 4; they must be the same")
     assert '"More partitions"' in problem
+
+
+FITS = {
+    "nothing is there": ({}, Fit(Layout("p.", 8, 6))),
+    "the first is missing": ({"p.updates": 3, "p.changed": 1}, Fit(Layout("p.", 3, 6), "p.updates")),
+    "one has grown": (
+        {"p.events": 12, "p.updates": 3, "p.rejected": 3, "p.resolved": 5},
+        Fit(Layout("p.", 3, 5), "p.updates", "p.resolved"),
+    ),
+}
+
+
+@pytest.mark.parametrize("there", FITS)
+def test_missing_topics_are_made_as_most_of_those_that_are_there(there: str) -> None:
+    counts, expected = FITS[there]
+    assert fit(counts, Layout("p.", 8, 6)) == expected
+
+
+def test_other_numbers_are_refused_by_the_name_of_a_topic_that_is_there() -> None:
+    fitting = fit({"p.updates": 3, "p.profile-changed": 5}, Layout("p.", 8, 8))
+    check_numbers(fitting, 3, 5)
+    check_numbers(fitting, None, None)
+    with pytest.raises(WrongInput) as refused:
+        check_numbers(fitting, 8, 8)
+    assert [line.partition(", not ")[0] for line in str(refused.value).splitlines()] == [
+        "there are 3 partitions already (p.updates)",
+        "there are 5 shards already (p.profile-changed)",
+    ]
 
 
 async def test_a_topic_that_is_made_again_is_made_as_the_others_are(kafka: str, redis_url: str, namespace: str) -> None:

@@ -56,11 +56,13 @@ def test_what_is_left_of_a_larger_snapshot_is_remembered_until_it_is_cleared() -
     assert newest(*large, *small, ("p/1", None), ("p/2", None)).numbers() == {}
 
 
-def test_half_a_snapshot_is_none() -> None:
+def test_half_a_snapshot_is_none_and_takes_no_other_with_it() -> None:
     large, larger = ([*pieces("p", position, kept(1_500_000))] for position in (7, 9))
-    for messages, there in ((larger[:2], 2), ([*large, larger[0]], 1)):
-        with pytest.raises(CannotStart, match=f"the snapshot of profile p has {there} of its 3 messages"):
-            newest(*messages).snapshots()
+    other = [*pieces("q", 7, kept())]
+    for messages in (larger[:2], larger[1:], [*large, larger[0]]):
+        found = newest(*messages, *other)
+        assert (found.torn(), [*found.snapshots()]) == (["p"], ["q"])
+    assert newest(*large, *other).torn() == []
 
 
 def test_a_newer_format_is_refused() -> None:

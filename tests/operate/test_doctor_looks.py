@@ -89,7 +89,23 @@ async def test_what_takes_connections_and_says_nothing_is_not_waited_for() -> No
         await visit.close()
     for about, variable in (("Kafka", "KNOWNAS_KAFKA"), ("store", "KNOWNAS_REDIS")):
         assert findings[about].state == "wrong"
-        assert findings[about].said == f"what {variable} leads to takes connections, and has not answered for 0.3 s"
+        assert findings[about].said == f"what {variable} leads to has not answered for 0.3 s"
+        assert "something on the way swallows packets" in findings[about].means
+
+
+async def test_what_falls_silent_while_work_is_looked_at_is_not_waited_for_either(
+    kafka: str, redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("knownas.operate.doctor.lags", lambda *_: asyncio.Event().wait())
+    async with deployed(kafka, redis_url, namespace) as deployment:
+        visit = Doctor(deployment.settings, 0, look_seconds=60)
+        findings = {}
+        async for finding in visit.findings():
+            findings[finding.about] = finding
+            if finding.about.startswith("store"):
+                visit.look_seconds = 0.1
+        await visit.close()
+    assert (findings["work"].state, findings["work"].said) == ("wrong", "Kafka or the store has not answered for 0.1 s")
 
 
 async def test_what_is_away_is_said_and_the_rest_is_looked_at(kafka: str, valkey: Valkey, namespace: str) -> None:

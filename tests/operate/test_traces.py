@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import orjson
 import pytest
 from aiokafka import ConsumerRecord
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    SimpleSpanProcessor,
+    SpanExporter,
+    SpanExportResult,
+)  # fmt: skip
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from knownas.nouns import CHANGED, EVENTS, RESOLVED, murmur2
-from knownas.operate.traces import WORKER, OtelTracer, provider_of, tracer_of
+from knownas.operate.traces import WORKER, OtelTracer, Spans, provider_of, tracer_of
 from knownas.settings import load
 from tests.builders import event
 from tests.pipeline.deployment import Deployment, deployed
@@ -88,18 +98,37 @@ def test_without_a_trace_a_record_goes_on_as_it_came(headers: tuple[tuple[str, b
     assert seen.spans() == []
 
 
-def test_a_trace_that_is_not_sampled_stays_so() -> None:
+NOT_KEPT = {
+    "not sampled": (UNSAMPLED, True),
+    "not sampled, of a version to come": (UNSAMPLED.replace(b"00-", b"01-", 1) + b"-more", True),
+    "garbage": (b"\xff\xfe not a trace", False),
+    "no such version": (SAMPLED.replace(b"00-", b"ff-", 1), False),
+    "more than its version has": (SAMPLED + b"-more", False),
+    "nobody's": (SAMPLED.replace(TRACE.encode(), b"0" * 32), False),
+    "without a beginning": (SAMPLED.replace(PARENT.encode(), b"0" * 16), False),
+    "in capitals": (SAMPLED.upper(), False),
+}
+
+
+@pytest.mark.parametrize("said", NOT_KEPT)
+def test_a_trace_that_nobody_keeps_costs_no_span_and_goes_on_as_it_came(said: str) -> None:
+    parent, is_trace = NOT_KEPT[said]
     seen = Seen()
-    onwards = dict(seen.tracer.forward([("traceparent", UNSAMPLED)]))
+    headers = [("mine", b"1"), ("traceparent", parent), ("tracestate", b"shop=1")]
+    assert seen.tracer.forward(headers) is headers
+    folding = seen.tracer.folding(3, [record(*headers)])
+    folding.done()
     seen.tracer.sent()
     assert seen.spans() == []
-    assert (onwards["traceparent"] or b"").endswith(b"-00")
+    assert seen.tracer._under_way == folding._under_way == []
+    assert folding.onwards == ({7: headers[1:]} if is_trace else {})
 
 
-def test_garbage_in_the_header_harms_nobody() -> None:
-    seen = Seen()
-    seen.tracer.folding(3, [record(("traceparent", b"\xff\xfe not a trace"))]).done()
-    assert seen.tracer.forward([("traceparent", b"garbage")])
+@pytest.mark.parametrize("said", NOT_KEPT)
+def test_what_is_a_trace_is_so_for_opentelemetry_too(said: str) -> None:
+    parent, is_trace = NOT_KEPT[said]
+    context = TraceContextTextMapPropagator().extract({"traceparent": parent.decode("latin-1")})
+    assert get_current_span(context).get_span_context().is_valid == is_trace
 
 
 @pytest.mark.parametrize(("said", "service"), [(None, "knownas-worker"), ("shop-worker", "shop-worker")])
@@ -143,6 +172,63 @@ def collector() -> Iterator[tuple[str, list[Any]]]:
     yield f"http://127.0.0.1:{server.server_port}", spans
     server.shutdown()
     server.server_close()
+
+
+class Stuck(SpanExporter):
+    """A collector that takes what it is sent and never answers, until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked, self.go_on, self.ended = Event(), Event(), Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002
+        """Say nothing."""
+        self.asked.set()
+        self.go_on.wait()
+        self.ended.set()
+        return SpanExportResult.FAILURE
+
+
+async def test_who_leaves_does_not_wait_for_a_collector_that_does_not_answer() -> None:
+    stuck, provider = Stuck(), TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(stuck))
+    spans = Spans(provider)
+    spans.start("left", {}).end()
+    await spans.close(seconds=0.01)
+    await asyncio.to_thread(stuck.asked.wait)
+    assert not stuck.ended.is_set()
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "spans"] == [True]
+    stuck.go_on.set()
+
+
+async def test_who_leaves_hands_over_what_was_not_handed_over_yet() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    spans = Spans(provider)
+    spans.start("left", {}).end()
+    await spans.close()
+    assert [span.name for span in exporter.get_finished_spans()] == ["left"]
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a collector that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+async def test_a_worker_that_is_told_to_stop_ends_well_though_its_collector_does_not_answer(
+    kafka: str, redis_url: str, namespace: str, silent: str
+) -> None:
+    more = {"KNOWNAS_TRACES": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": silent, "KNOWNAS_DRAIN_SECONDS": "5"}
+    async with deployed(kafka, redis_url, namespace) as deployment:
+        worker = await deployment.start_worker(**more)
+        await (await deployment.producer()).send_and_wait(
+            deployment.layout.name(EVENTS), orjson.dumps(event("d-1")), key=b"d-1", partition=murmur2(b"d-1") % 4,
+            headers=[("traceparent", SAMPLED)],
+        )  # fmt: skip
+        await deployment.settled()
+        worker.terminate()
+        assert await asyncio.to_thread(worker.wait, 60) == 0
 
 
 async def read(deployment: Deployment, topic: str) -> list[bytes | None]:

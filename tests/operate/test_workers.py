@@ -8,15 +8,21 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from knownas.adapters.faust_app import HEARTBEAT_SECONDS, REBALANCE_SECONDS
 from knownas.adapters.faust_poll import DROP_TIMEOUT_S
 from knownas.adapters.kafka_leaving import leave_to_others
 from knownas.adapters.kafka_members import members_of
-from knownas.errors import NotDrained, WorldFault
+from knownas.errors import CannotStart, NotDrained, WorldFault
+from knownas.operate.named import Named
+from knownas.operate.world import World
+from knownas.settings import load
 from knownas.stages.ports import Gap
+from knownas.topics import Layout
 from knownas.wiring import Worker
 from tests.builders import event, login
 from tests.pipeline.deployment import Deployment, deployed, page_of
@@ -134,6 +140,64 @@ async def test_a_named_worker_that_is_alone_keeps_its_place_for_nobody_would_go_
     assert await only.leave() == 0
     log, group = patient.world.log, patient.settings.group
     assert [member.client for member in await members_of(log, group)] == ["worker-0"]
+
+
+async def test_a_named_worker_keeps_its_place_beside_those_who_do_not_read_what_it_reads(patient: Deployment) -> None:
+    resolver = await hire(patient, "--only", "resolve", **named(0))
+    folder = await hire(patient, "--only", "materialize", **named(1))
+    await until_all_are_dealt(resolver, folder)
+    log, group = patient.world.log, patient.settings.group
+    assert await resolver.leave() == 0
+    assert [member.client for member in await members_of(log, group)] == ["worker-0", "worker-1"]
+    both = await hire(patient, **named(2))
+    await until_all_are_dealt(folder, both, await hire(patient, "--only", "resolve", **named(0)))
+    assert await folder.leave() == 0
+    assert [member.client for member in await members_of(log, group)] == ["worker-0", "worker-2"]
+
+
+class Refusing:
+    """A Kafka whose password was changed a moment ago."""
+
+    def admin(self) -> Any:
+        """Nobody comes in."""
+        raise CannotStart("Kafka refuses our name or password")
+
+
+async def test_a_worker_whose_work_is_done_ends_well_though_kafka_lets_it_say_nothing_more() -> None:
+    kafka: Any = Refusing()
+    world = World(load(secret="a secret for tests"))
+    with capture_logs() as lines:
+        await Named(world.link(), world.keys, "worker-0").leave(kafka, "g", "worker-0-1")
+    assert [(line["event"], line["reason"]) for line in lines] == [
+        ("place_is_kept", "Kafka refuses our name or password")
+    ]
+
+
+class Part:
+    """A part of a worker that is stopped or closed, and cannot be stopped."""
+
+    member = "worker-0-1"
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def stop(self) -> None:
+        """Fail."""
+        raise CannotStart("no")
+
+    async def close(self) -> None:
+        """Be closed."""
+        self.closed = True
+
+
+async def test_what_a_worker_has_open_is_closed_though_its_stages_cannot_be_stopped() -> None:
+    outlet, watch, app = Part(), Part(), Part()
+    made: Any = lambda *_: outlet  # noqa: E731
+    worker: Any = Worker(World(load(secret="a secret for tests")), Layout("k.", 1, 1), outlet=made)
+    worker._app, worker._kafka_watch = app, watch
+    with pytest.raises(CannotStart):
+        await worker._stop(for_good=True)
+    assert (outlet.closed, watch.closed) == (True, True)
 
 
 async def test_whose_name_is_anothers_by_now_cannot_send_that_one_away(patient: Deployment) -> None:

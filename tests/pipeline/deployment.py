@@ -129,6 +129,14 @@ class Deployment:
         self.health_ports[process.pid] = int(line.rpartition(":")[2].removesuffix("/health\n"))
         return process
 
+    async def start_gateway(self, **environment: str) -> subprocess.Popen[str]:
+        """A gateway process, which asks for no key; returns when it is ready."""
+        process = self._popen("serve", "--open", "--port", "0", **environment)
+        assert process.stdout is not None
+        line = await asyncio.to_thread(process.stdout.readline)
+        assert line.startswith("gateway ready"), f"the gateway said {line!r}"
+        return process
+
     def _popen(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "knownas", *words]
         process = subprocess.Popen(

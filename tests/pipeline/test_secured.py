@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,10 +21,8 @@ from tests.builders import event, login
 from tests.certificates import Authority
 from tests.pipeline.deployment import Deployment, deployed
 from tests.pipeline.test_outages import play
-from tests.secured import PASSWORD, USER, SecuredKafka, TlsRedis
+from tests.secured import ACL, PASSWORD, USER, SecuredKafka, TlsRedis, with_passwords
 from tests.serve.running import Gateway
-
-ACL = Path(__file__).parents[2] / "deploy" / "knownas.acl"
 
 
 class Safe(NamedTuple):
@@ -60,12 +57,6 @@ def safe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Safe]:
         certificate = {"kafka_security": "ssl", "kafka_cert_file": str(ours.cert), "kafka_key_file": str(ours.key)}
         others = {name: value for name, value in settings.items() if not name.startswith("kafka")}
         yield Safe(kafka, redis, settings, others | certificate | {"kafka_ca_file": str(ca)})
-
-
-def with_passwords(acl: str) -> str:
-    """The file with a password for everybody, as an operator would add it; whether it is up is what anybody may ask."""
-    shown = f" on #{hashlib.sha256(PASSWORD.encode()).hexdigest()} "
-    return acl.replace(" on ", shown).replace("user default off", "user default on nopass resetkeys -@all +ping")
 
 
 @pytest.fixture

@@ -13,14 +13,12 @@ from knownas.errors import CannotStart
 from knownas.operate.rebuild import rebuild
 from knownas.operate.repair import repair
 from tests.faults.streams import streaming
-from tests.faults.test_older_stores import copy_of, put_back
 from tests.pipeline.deployment import Deployment, deployed
-from tests.pipeline.test_secured import ACL, with_passwords
+from tests.rebuild.claims import CLAIMS, after_a_failure, lose_claims, signing_up
 from tests.rebuild.playing import deployed_worker, lose_the_store, quiet, shop_of, with_others
-from tests.rebuild.test_repair import CLAIMS, after_a_failure, lose_claims, signing_up
 from tests.rebuild.whole import differences, everything
-from tests.secured import PASSWORD
-from tests.valkeys import ConfiguredValkey, cluster, until_formed, url_of
+from tests.secured import ACL, PASSWORD, with_passwords
+from tests.valkeys import ConfiguredValkey, cluster, copy_of, put_back, until_formed, url_of
 
 WORKER: Final = {"redis_username": "knownas-worker"}
 

@@ -19,12 +19,12 @@ from knownas.adapters.store import registry_in
 from knownas.errors import CannotStart
 from knownas.find import planes
 from knownas.find.terms import terms
-from knownas.nouns import SNAPSHOTS, Profile
+from knownas.nouns import FORMAT, SNAPSHOTS, Profile
 from knownas.operate.rebuild import rebuild
 from knownas.operate.restoring import Told
 from knownas.stages.figures import SEGMENT_DAYS
-from knownas.stages.snapshots import MARK
-from tests.pipeline.deployment import Deployment
+from knownas.stages.snapshots import MARK, Piece, encode
+from tests.pipeline.deployment import Deployment, deployed
 from tests.rebuild.playing import PLAYED, cut, deployed_worker, lose_the_store, play, quiet, with_others
 from tests.rebuild.whole import Everything, differences, everything
 
@@ -41,6 +41,26 @@ async def test_a_store_that_is_gone_is_made_anew_byte_for_byte_and_goes_on(shopp
         await play(shopping, PLAYED, PLAYED + 300)
     report = await shopping.verify()
     assert report.equal, report.differences[:5]
+
+
+async def test_shards_to_which_nobody_had_come_are_as_new_and_without_snapshots_all_comes_from_kafka(
+    kafka: str, redis_url: str, namespace: str
+) -> None:
+    async with deployed(kafka, redis_url, namespace, tick_seconds=86_400.0, snapshot_days=0) as deployment:
+        async with deployed_worker(deployment):
+            await play(deployment, 0, 1)
+        before = await everything(deployment)
+        empty = [n for n in range(deployment.layout.shards) if f"{{{n}}}:{k.INDEX}" not in before]
+        assert empty
+        await lose_the_store(deployment)
+        await rebuild(deployment.world, quiet)
+        async with deployed_worker(deployment):
+            await deployment.settled()
+        assert differences(before, await everything(deployment)) == []
+        async with deployed_worker(deployment):
+            await play(deployment, 1, 100)
+        after = await everything(deployment)
+        assert [n for n in empty if not int(after[f"{{{n}}}:{k.INDEX}"].get("latest", 0))] == []
 
 
 async def test_where_kafka_begins_after_the_newest_snapshots_profiles_are_as_they_were_then_and_it_says_what_is_gone(
@@ -72,7 +92,9 @@ async def test_where_kafka_begins_after_the_newest_snapshots_profiles_are_as_the
         await play(shopping, PLAYED, PLAYED + 100)
 
 
-async def test_profiles_that_are_in_no_snapshot_and_no_message_are_counted_as_missing(shopping: Deployment) -> None:
+async def test_profiles_that_are_in_no_whole_snapshot_and_no_message_are_counted_as_missing(
+    shopping: Deployment,
+) -> None:
     await cut(shopping, 0.8)
     topic = shopping.layout.name(SNAPSHOTS)
     marks = [one async for one in shopping.world.log.read(topic, True, [1]) if one.key == MARK.encode()]
@@ -81,9 +103,11 @@ async def test_profiles_that_are_in_no_snapshot_and_no_message_are_counted_as_mi
         await admin.alter_configs([deleting])
         await admin.delete_records({TopicPartition(topic, 1): RecordsToDelete(before_offset=-1)})
     await shopping.produce(SNAPSHOTS, 1, marks[-1].key, marks[-1].value)
+    await shopping.produce(SNAPSHOTS, 1, b"f" * 32, encode(Piece(FORMAT, 9, 2, b"the first half of somebody")))
     await lose_the_store(shopping)
     done = await rebuild(shopping.world, quiet)
-    assert done.stage_2.missing > 0
+    assert (done.stage_2.missing > 0, done.stage_2.torn) == (True, 1)
+    assert "the newest snapshots of 1 profiles lack a message each" in " ".join(done.notes)
     assert f"{done.stage_2.missing:,} profiles were never written to the snapshots: they are gone" in done.notes
 
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
-import orjson
 import pytest
 
 from knownas.adapters.store import RedisShardStore, RedisSourceStore
 from knownas.embedded import start_valkey
 from knownas.errors import CannotStart
-from knownas.nouns import EVENTS, RESOLVED, UPDATES, murmur2
-from knownas.operate.repair import Repaired, repair
-from tests.builders import NOON, event, login, profile
-from tests.faults.records import Placed
-from tests.faults.streams import Stream, streaming
-from tests.faults.test_older_stores import copy_of, put_back
+from knownas.nouns import EVENTS, RESOLVED, UPDATES
+from knownas.operate.repair import repair
+from tests.faults.streams import streaming
 from tests.pipeline.deployment import Deployment, deployed
+from tests.rebuild.claims import CLAIMS, after_a_failure, lose_claims, signing_up
 from tests.rebuild.playing import cut, deployed_worker, quiet
-
-PARTITIONS = 4
-CLAIMS = 100
+from tests.valkeys import copy_of, put_back
 
 
 async def test_a_store_put_back_by_seconds_under_load_is_repaired_and_nothing_differs(
@@ -44,47 +37,6 @@ async def test_a_store_put_back_by_seconds_under_load_is_repaired_and_nothing_di
             assert report.equal, report.differences[:5]
             again = await repair(deployment.world, quiet)
             assert (again.stage_1.bindings, again.stage_1.claims, again.back) == (0, 0, 0)
-
-
-def signing_up() -> Iterator[Placed]:
-    """One person after the other comes, and signs up; every fifth has a second device, known by the same e-mail in the
-    same partition. So nothing hinges on a race."""
-    first_of: dict[int, str] = {}
-    for number in count():
-        device = f"device-{number}"
-        home = murmur2(device.encode()) % PARTITIONS
-        email = f"person-{number}@example.com"
-        if number % 5 == 4 and home in first_of:
-            email = first_of[home]
-        elif home not in first_of or number % 25 == 0:
-            first_of[home] = email
-        records = (
-            event(device, "Viewed", {"sku": f"A{number % 9}"}) | {"id": f"v-{number}"},
-            login(device, {"Plan": "Gold"}, email=email),
-            event(device, "Charged"),
-            profile(device, {"visits": {"$incr": 1}}),
-        )
-        for record in records:
-            yield Placed(EVENTS, home, device.encode(), orjson.dumps(record), (NOON + number) * 1000)
-
-
-async def lose_claims(deployment: Deployment, stream: Stream) -> None:
-    """Let the workers go on until so many more claims are in the ledger than the copy can have."""
-    before = await claims(deployment)
-    while await claims(deployment) < before + CLAIMS + 20:
-        await stream.more(100)
-
-
-async def claims(deployment: Deployment) -> int:
-    """How many identities were claimed so far."""
-    return sum(row.kind == "claimed" for row in await deployment.ledger())
-
-
-async def after_a_failure(deployment: Deployment) -> Repaired:
-    """A connection learns by its first failure that the store was started again."""
-    for link in deployment.world._links:
-        await link.close()
-    return await repair(deployment.world, quiet)
 
 
 async def test_an_empty_store_is_not_repaired_but_rebuilt(kafka: str, redis_url: str, namespace: str) -> None:

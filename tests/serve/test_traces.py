@@ -89,9 +89,30 @@ async def test_a_call_without_a_trace_begins_one(headers: dict[str, str]) -> Non
     assert span.context.trace_flags.sampled
 
 
-async def test_a_trace_that_begins_here_and_is_not_sampled_costs_its_records_nothing() -> None:
+STATES = {
+    "as long as may be": ("shop=" + "x" * 251 + ",till=" + "y" * 250, True),
+    "longer": ("shop=" + "x" * 251 + ",till=" + "y" * 251, False),
+    "far longer": (",".join(f"shop{number}={'x' * 256}" for number in range(40)), False),
+    "more members than may be": (",".join(f"s{number}=1" for number in range(33)), False),
+    "no members": ("what a stranger sends", False),
+    "one member that is none": ("shop=1,\u00fcber=2", False),
+    "one member twice": ("shop=1,shop=2", False),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_only_a_well_formed_tracestate_goes_out_with_records_and_no_more_than_512_characters(state: str) -> None:
+    said, goes_on = STATES[state]
+    served = Served()
+    for headers in await served.upload({**ASKED, "tracestate": said}):
+        assert (headers["traceparent"] or b"").startswith(f"00-{TRACE}-".encode())
+        assert headers.get("tracestate") == (said.encode() if goes_on else None)
+
+
+@pytest.mark.parametrize("headers", [{}, {"traceparent": "garbage"}], ids=["none", "garbage"])
+async def test_a_trace_that_begins_here_and_is_not_sampled_costs_its_records_nothing(headers: dict[str, str]) -> None:
     served = Served(ALWAYS_OFF)
-    assert await served.upload({}) == [{}, {}]
+    assert await served.upload(headers) == [{}, {}]
     assert served.exporter.get_finished_spans() == ()
 
 

@@ -11,7 +11,7 @@ import orjson
 
 from knownas.adapters.reader import read_profile
 from knownas.identity.facts import KEPT
-from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, SEGMENTS, UPDATES, LedgerRow, Position
+from knownas.nouns import CHANGED, COUNTED, EVENTS, LEDGER, REJECTED, RESOLVED, SEGMENTS, UPDATES, LedgerRow, Position
 from knownas.plain import Answer, LogRecord, Told, find_order, indexing, run
 from knownas.plain.counting import Noted, figures, noted_in
 from knownas.plain.folding import Shard
@@ -48,6 +48,26 @@ def differences(world: World) -> list[str]:
     for (topic, number), noted in noted_in(decisions, logs, setting).items():
         found += _figures(world, (topic, number), noted)
     return found + _stage_2(world, answer)
+
+
+def faults_within(world: World) -> list[str]:
+    """In what the store and the topics do not agree, whatever was decided."""
+    store, counted = world.store, Counter[str]()
+    there = {name: one for name, raw in store.profiles.items() if not (one := read_profile(raw)).gone}
+    for of_shard in store.counters.values():
+        counted.update({kind: count for kind, count in of_shard.items() if kind in COUNTED})
+    people = Counter("orphans" if one.guest_of is not None else one.type for one in there.values() if one.version)
+    strangers = {one.profile for one in store.owners.values() if one.profile} - store.profiles.keys()
+    unheard = {name: told for name, told in _newest(world).items() if told and name not in there}
+    numbered = sorted((store.shards[name], one.number, name) for name, one in there.items() if one.number >= 0)
+    indexed = sorted((n, number, name) for n, index in store.index.items() for number, name in index.ids.items())
+    return [
+        *_gaps(world),
+        *_differing("counter", _not_zero(counted), _not_zero(people)),
+        *(f"{profile} owns an identity and is not there" for profile in sorted(strangers)),
+        *(f"{profile} is not there, and was published as {told}" for profile, told in unheard.items()),
+        *([] if numbered == indexed else [f"the index names {indexed}, not {numbered}"]),
+    ]
 
 
 def logs_of(world: World) -> dict[tuple[str, int], list[LogRecord]]:
@@ -99,7 +119,7 @@ def _stage_2(world: World, answer: Answer) -> list[str]:
     for shard in answer.shards:
         _put_in_segments(world, shard)
         profiles |= {key: encode(profile) for key, profile in shard.profiles.items()}
-        timelines |= {key: [encode(e) for e in es[-TIMELINE_ENTRIES:]] for key, es in shard.timelines.items()}
+        timelines |= _timelines(world, shard)
         overflow |= shard.overflow
         leaving |= shard.leaving
         idle |= idle_guests(shard)
@@ -112,11 +132,8 @@ def _stage_2(world: World, answer: Answer) -> list[str]:
         found += _figures(world, (RESOLVED, shard.number), shard.noted)
         here = {key: profile for key, profile in stored.items() if store.shards[key] == shard.number}
         lines = indexing.differences(shard, index_of(store.index[shard.number], here, world.setting))
-        found += [line for line in lines if not (world.was_cut and "oldest day" in line)]
-    if world.was_cut:
-        timelines = {
-            key: entries[-len(store.timelines[key]) :] for key, entries in timelines.items() if key in store.timelines
-        }
+        is_cut = world.shards_begin.get(shard.number)
+        found += [line for line in lines if not (is_cut and "oldest day" in line)]
     found += _differing("timeline of", store.timelines, timelines)
     found += _differing("overflow", store.overflow, overflow)
     found += _differing("leaving list", store.leaving, leaving)
@@ -135,6 +152,29 @@ def _stage_2(world: World, answer: Answer) -> list[str]:
     )
 
 
+def _timelines(world: World, shard: Shard) -> dict[str, list[bytes]]:
+    """What the timelines of a shard hold, but for what Kafka had lost when the store was got back."""
+    first = world.shards_begin.get(shard.number, 0)
+    held = _records_from(world, shard.number, first)
+    kept = {
+        profile: [entry for entry in entries if not first or (entry.topic, entry.partition, entry.offset) in held]
+        for profile, entries in shard.timelines.items()
+    }
+    return {profile: [encode(entry) for entry in some[-TIMELINE_ENTRIES:]] for profile, some in kept.items() if some}
+
+
+def _records_from(world: World, shard: int, first: int) -> set[tuple[str, int, int]]:
+    """The records that the messages of a shard from an offset on are made from, but for those that come late."""
+    newest: dict[tuple[str, int], tuple[int, int]] = {}
+    found = set()
+    for told in messages_of(world)[shard]:
+        topic, partition, *at = told.source
+        if told.offset >= first and tuple(at) > newest.get((topic, partition), (-1, 0)):
+            newest[topic, partition] = (at[0], at[1])
+            found.add((topic, partition, at[0]))
+    return found
+
+
 def _put_in_segments(world: World, shard: Shard) -> None:
     """Everybody's live segments as the model has them, by the numbers that the shard gave them."""
     held = world.store.segments[shard.number].registry().by_name
@@ -149,9 +189,7 @@ def _figures(world: World, partition: tuple[str, int], noted: list[Noted]) -> li
     """Figures of a partition or shard, but for who entered and left segments."""
     stored = {name: msgspec.msgpack.decode(raw) for name, raw in world.store.figures[partition].items()}
     found = {name: value for name, value in stored.items() if name != "from" and not name.startswith("s:")}
-    since = stored.get("from", 0)
-    if world.was_lost and not stored:  # nothing came since
-        return []
+    since = world.figures_begin.get(partition, 0)
     return _differing(f"figure of {partition}", found, figures(noted, world.setting.day_timezone, since))
 
 

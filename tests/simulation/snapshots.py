@@ -76,6 +76,7 @@ def _read(log: Iterable[LogEntry]) -> Written:
     for entry in log:
         newest.take((entry.key or b"").decode(), entry.value)
     assert newest.mark is not None
+    assert newest.torn() == []
     return Written(newest.mark, newest.snapshots())
 
 

@@ -112,6 +112,8 @@ class Found:
             store.counters[shard] = {field: int(count) for field, count in value.items()}
         elif rest == k.FIGURES:
             store.figures[RESOLVED, shard] = value
+        elif rest == k.SNAPPED:
+            store.snapped[shard] = {profile: int(number) for profile, number in value.items()}
 
     def _index(self, shard: int) -> MemoryIndex:
         stored, index = StoredIndex(), MemoryIndex()

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from knownas.adapters.kafka_log import NOWHERE
 from knownas.adapters.memory import (
     LogEntry,
     MemoryDefinitions,
@@ -92,9 +93,11 @@ class World:
     waiting: list[tuple[SimWorker, str, asyncio.Future[None]]] = field(default_factory=list)
     workers: list[SimWorker] = field(default_factory=list)
     was_lost: bool = False
-    """Whether the store was lost once and got back: stage 1's figures begin there."""
-    was_cut: bool = False
-    """Whether Kafka had lost the beginning of the shards then: timelines begin later, too."""
+    """Whether the store was lost once and got back."""
+    figures_begin: dict[Partition, int] = field(default_factory=dict)
+    """Of partitions of stage 1 whose figures it did not get back: where they begin."""
+    shards_begin: Mapping[int, int] = field(default_factory=dict)
+    """Where the messages of shards begin of which Kafka had lost some then: there begin timelines, too."""
     assigned: dict[Partition, SimWorker] = field(default_factory=dict)
     crashes: Counter[str] = field(default_factory=Counter)
     passed: Counter[str] = field(default_factory=Counter)
@@ -124,9 +127,12 @@ class World:
                 loop.run_until_complete(asyncio.wait(tasks, timeout=1))
             loop.close()
 
-    def go_on_with(self, store: MemoryStore, *, is_cut: bool = False) -> None:
+    def go_on_with(self, store: MemoryStore, shards_begin: Mapping[int, int] = NOWHERE) -> None:
         """All workers are gone, and so is the store; here is another."""
-        self.store, self.was_lost, self.was_cut = store, True, is_cut
+        if store is not self.store:
+            of_stage_1 = {partition: at.pos or 0 for partition, at in store.at.items() if partition[0] != RESOLVED}
+            self.figures_begin = {tp: pos for tp, pos in of_stage_1.items() if not store.figures[tp]}
+        self.store, self.was_lost, self.shards_begin = store, True, shards_begin
         self.workers, self.waiting, self.assigned = [], [], {}
 
     def produce(self, topic: str, partition: int, value: bytes | None, at: int) -> None:
@@ -177,7 +183,7 @@ class World:
     def _is_filling(self) -> bool:
         """Whether live segments have still to judge somebody, as they do after a rebuild where Kafka is cut."""
         segments = [of.registry().by_name.values() for of in self.store.segments.values()]
-        return self.was_cut and not all(one.held.filled for some in segments for one in some)
+        return any(self.shards_begin.values()) and not all(one.held.filled for some in segments for one in some)
 
     async def _step(self) -> None:
         self.kafka.now += self.snapshot_days > 0

@@ -7,85 +7,25 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from knownas.adapters.memory import (
     LogEntry,
-    MemoryKafka,
-    MemoryLog,
     MemoryOutlet,
-    MemoryShardStore,
     MemorySourceStore,
-    MemoryStore,
 )  # fmt: skip
+from knownas.errors import Refused, StoreLostWrites, WorldFault
 from knownas.nouns import CHANGED, EVENTS, LEDGER, REJECTED, RESOLVED, UPDATES, Identity, Outcome, Owner
 from knownas.records.identities import IdentityRules
-from knownas.stages.keeper import Keeper
-from knownas.stages.materialize import Materialize
-from knownas.stages.ports import Committed, Element, NoMeter, Tracer
+from knownas.stages.ports import Committed, Element, NoMeter, Outgoing
 from knownas.stages.publish import Publishers
 from knownas.stages.resolve import Resolve
-from knownas.topics import Layout
 from tests.builders import NAMES, NOON, event, login
 from tests.simulation.world import Chunk
+from tests.stages.line import LAYOUT, SHARD, SOURCE, Line
 
-LAYOUT = Layout("k.", 1, 1)
-SOURCE, SHARD = ("k.events", 0), ("k.resolved", 0)
 ANN = Identity("email", "ann@x.ie")
 LOGIN_AND_EVENT = (login("d-1", email="ann@x.ie"), event("d-1"))
-
-
-class Noted:
-    """Fair weather that notes every effect; `before` is called with its name before it happens."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.before: Any = None
-        self.unanswered: set[str] = set()
-        self.fates = ["sent"]
-
-    async def step(self, name: str) -> None:
-        """Note it and go on."""
-        if self.before is not None:
-            await self.before(name)
-        self.steps.append(name)
-
-    def answered(self, name: str) -> bool:
-        """Unless told otherwise."""
-        return name not in self.unanswered
-
-    def fate(self) -> str:
-        """Sent, unless told otherwise."""
-        return self.fates.pop() if len(self.fates) > 1 else self.fates[0]
-
-
-class Line:
-    """A worker's two stages in memory."""
-
-    def __init__(self, tracer: Tracer | None = None) -> None:
-        self.noted, self.kafka, self.store = Noted(), MemoryKafka(), MemoryStore()
-        self.refusals: list[Any] = []
-        meter = NoMeter()
-        self.sources = MemorySourceStore(self.store, self.noted)
-        self.shards = MemoryShardStore(self.store, self.noted, 500)
-        self.publishers = Publishers(
-            self.shards, lambda n: MemoryOutlet(self.kafka, self.noted, f"s{n}"), LAYOUT, meter, self.refused, 0
-        )
-        self.keeper = Keeper(self.sources, self.shards, self.publishers, MemoryLog(self.kafka), LAYOUT, "g", 60)
-        outlet = MemoryOutlet(self.kafka, self.noted)
-        self.resolve = Resolve(self.sources, outlet, NAMES, IdentityRules(), LAYOUT, meter, self.refused, tracer=tracer)
-        self.materialize = Materialize(
-            self.shards, self.publishers, LAYOUT, NAMES, meter, self.refused, 10, tracer=tracer
-        )
-
-    async def refused(self, holds: Any) -> None:
-        """Note what the store refused."""
-        self.refusals += holds
-
-    async def take(self) -> dict[Any, Any]:
-        """Take both partitions; forget the steps that took."""
-        holds = await self.keeper.take([SOURCE, SHARD])
-        self.noted.steps.clear()
-        return dict(holds)
 
 
 def chunk(hold: Any, *records: dict[str, Any]) -> Chunk:
@@ -235,6 +175,62 @@ async def test_a_trim_whose_answer_is_lost_is_not_repeated_but_the_shard_taken_a
     line.noted.unanswered = {"shard.commit"}
     await line.keeper.look_once()
     assert not holds[SHARD].alive
+
+
+async def until_it_ends(publishers: Publishers, shard: int) -> None:
+    """Wait until a shard's publisher ends by itself."""
+    task = publishers._of[shard].task
+    assert task is not None
+    await task
+
+
+async def test_a_shard_that_cannot_be_taken_again_ends_the_worker_with_the_reason(line: Line) -> None:
+    class LostWrites(MemoryOutlet):
+        """Fenced by whoever went on, from a store that lost writes."""
+
+        async def send(self, batches: Any) -> None:  # noqa: ARG002
+            raise Refused("fenced")
+
+    async def take_again(_: Any) -> None:
+        raise StoreLostWrites("bring back the store that has everything")
+
+    publishers = Publishers(line.shards, lambda _: LostWrites(line.kafka, line.noted), LAYOUT, NoMeter(), take_again, 0)
+    holds = await line.take()
+    hold: Any = holds[SHARD]
+    publishers.begin(hold, await publishers.prepare(0), [[Outgoing(CHANGED, 0, b"p", b"x", [], None)]])
+    await until_it_ends(publishers, 0)
+    await asyncio.gather(*publishers.retaking, return_exceptions=True)
+    assert publishers.broken.is_set()
+    assert isinstance(publishers.reason, StoreLostWrites)
+    assert not hold.alive
+    await publishers.end(0)
+
+
+@pytest.mark.parametrize(
+    ("error", "level", "reason"),
+    [
+        (StoreLostWrites("bring back the store"), "warning", "bring back the store"),
+        (WorldFault("the store does not answer"), "warning", "the store does not answer"),
+        (TimeoutError(), "info", "time was up"),
+    ],
+    ids=["an operator's matter", "the world's", "late"],
+)
+async def test_what_keeps_a_partition_from_being_finished_is_a_warning_unless_time_was_up(
+    line: Line, error: Exception, level: str, reason: str
+) -> None:
+    holds = await line.take()
+    await line.resolve.poll([chunk(holds[SOURCE], *LOGIN_AND_EVENT)])
+
+    async def fail(name: str) -> None:
+        if name == "source.advance":
+            raise error
+
+    line.noted.before = fail
+    with capture_logs() as lines:
+        await line.keeper.drop([SOURCE])
+    (said,) = [one for one in lines if one["event"] == "gave_up_unfinished"]
+    assert (said["log_level"], said["reason"]) == (level, reason)
+    assert not holds[SOURCE].alive
 
 
 async def test_an_outlet_is_opened_again_only_by_who_holds_the_token_before_and_after(line: Line) -> None:

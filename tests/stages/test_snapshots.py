@@ -12,7 +12,7 @@ from knownas.find.segments import Registry
 from knownas.find.terms import Directory
 from knownas.find.upkeep import NO_CHANGE
 from knownas.nouns import RESOLVED, SNAPSHOTS, Profile, Source
-from knownas.operate.cut import Cut, joined, read_mark, read_piece
+from knownas.operate.cut import Cut, Snapshot, joined, read_mark, read_piece
 from knownas.profile.fold import Arrived, Folded
 from knownas.stages.enrol import NOTHING
 from knownas.stages.hold import ShardHold
@@ -21,11 +21,12 @@ from knownas.stages.snapshots import (
     MARK,
     MOST_PROFILES,
     PIECE_BYTES,
-    PIECES,
+    SPARE_PIECES,
     WALK,
     WALKED,
     Before,
     Kept,
+    Piece,
     Snapshots,
     Stand,
     encode,
@@ -56,7 +57,7 @@ class Shelf:
         there = {name(number) for number in range(self.people)}
         return {
             one: Before(
-                Kept(encode(Profile(format=1, id=one, version=1)), self.lists.get(one, {})), self.pieces.get(one, 1)
+                Kept(encode(Profile(format=1, id=one, version=1)), self.lists.get(one, {})), self.pieces.get(one)
             )
             for one in profiles
             if one in there
@@ -80,6 +81,12 @@ def tick(at_ms: int) -> Arrived:
 async def added(shelf: Shelf, arrived: Arrived, folded: Folded = NOTHING, days: float = 1.0) -> tuple[Folded, Element]:
     snapshots = Snapshots(shelf, cast("Any", shelf), days)
     return await snapshots.add(held(shelf.people), arrived, folded, 41)
+
+
+def whole(profile: str, found: dict[str, Piece]) -> Snapshot:
+    snapshot = joined(profile, found)
+    assert snapshot is not None
+    return snapshot
 
 
 def keys(element: Element) -> list[str]:
@@ -140,7 +147,7 @@ async def test_the_mark_has_counters_as_they_are_after_the_commit() -> None:
 async def test_a_profile_that_the_tick_changed_is_written_as_it_is_then() -> None:
     changed = Profile(format=1, id=name(0), version=7)
     _, element = await added(Shelf(people=1), tick(34 * HOUR_MS), NOTHING._replace(profiles={name(0): changed}))
-    snapshot = joined(name(0), {name(0): read_piece(element[0].value or b"")})
+    snapshot = whole(name(0), {name(0): read_piece(element[0].value or b"")})
     assert msgspec.msgpack.decode(snapshot.kept.profile, type=Profile) == changed
 
 
@@ -151,8 +158,9 @@ async def test_a_deletion_leaves_its_tombstone_at_once_and_nothing_of_a_larger_s
     folded, element = await added(shelf, arrived, NOTHING._replace(profiles={name(3): tombstone}))
     assert keys(element) == [name(3), *(f"{name(3)}/{number}" for number in range(1, 40)), MARK]
     assert all(one.value is None for one in element[1:-1])
-    assert folded.planes.state == {PIECES + name(3): 1}
-    assert Cut({name(3): joined(name(3), {name(3): read_piece(element[0].value or b"")})}).gone == {name(3)}
+    assert folded.pieces == {name(3): 1}
+    assert folded.planes is NO_CHANGE
+    assert Cut({name(3): whole(name(3), {name(3): read_piece(element[0].value or b"")})}).gone == {name(3)}
 
 
 async def test_what_does_not_fit_into_one_message_comes_in_pieces_and_is_whole_again() -> None:
@@ -160,12 +168,12 @@ async def test_what_does_not_fit_into_one_message_comes_in_pieces_and_is_whole_a
     shelf.lists[name(0)] = {"devices": [(100 + n, f"d-{n}" * 100) for n in range(3_000)]}
     folded, element = await added(shelf, tick(34 * HOUR_MS))
     found = {(one.key or b"").decode(): read_piece(one.value) for one in element[:-1] if one.value is not None}
-    assert len(found) == folded.planes.state[PIECES + name(0)] > 1
+    assert len(found) == folded.pieces[name(0)] > 1
     assert all(len(one.value or b"") < PIECE_BYTES + 100 for one in element)
-    assert joined(name(0), found).kept.lists == shelf.lists[name(0)]
+    assert whole(name(0), found).kept.lists == shelf.lists[name(0)]
 
 
-@pytest.mark.parametrize(("had", "has"), [(40, 1), (40, 3), (3, 3), (1, 3), (1, 1)])
+@pytest.mark.parametrize(("had", "has"), [(40, 1), (40, 3), (3, 3), (2, 3)])
 async def test_of_a_snapshot_that_was_larger_nothing_is_left_over_and_how_large_it_is_now_is_remembered(
     had: int, has: int
 ) -> None:
@@ -177,7 +185,23 @@ async def test_of_a_snapshot_that_was_larger_nothing_is_left_over_and_how_large_
     written = {key: one.value is not None for key, one in zip(keys(element)[:-1], element, strict=False)}
     assert list(written) == [f"{name(0)}/{number}" if number else name(0) for number in range(max(had, has))]
     assert sum(written.values()) == has
-    assert folded.planes.state.get(PIECES + name(0), had) == has
+    assert folded.pieces == ({} if had == has else {name(0): has})
+
+
+@pytest.mark.parametrize(
+    ("devices", "cleared"),
+    [(0, 0), (1, SPARE_PIECES), (PIECE_BYTES * 2, SPARE_PIECES + 2)],
+    ids=["small", "with a list", "large"],
+)
+async def test_who_is_deleted_and_was_written_by_a_version_that_kept_no_account_leaves_nothing_either(
+    devices: int, cleared: int
+) -> None:
+    shelf, tombstone = Shelf(), Profile(format=1, id=name(3), version=2, changed=2, gone=True)
+    shelf.lists[name(3)] = {"devices": [(100, "d" * devices)]} if devices else {}
+    arrived = Arrived(name(3), Source("events", 0, 7, 0), 1, 1)
+    folded, element = await added(shelf, arrived, NOTHING._replace(profiles={name(3): tombstone}))
+    assert keys(element) == [name(3), *(f"{name(3)}/{number}" for number in range(1, 1 + cleared)), MARK]
+    assert folded.pieces == {}
 
 
 @pytest.mark.parametrize("days", [0.0, 1.0], ids=["off", "on"])

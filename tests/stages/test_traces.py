@@ -15,7 +15,7 @@ from knownas.nouns import CHANGED
 from knownas.operate.traces import OtelTracer
 from tests.builders import NOON, event, login
 from tests.simulation.world import Chunk
-from tests.stages.test_order_of_effects import SHARD, SOURCE, Line
+from tests.stages.line import SHARD, SOURCE, Line
 
 TRACES = "0af7651916cd43dd8448eb211c80319c", "1bf7651916cd43dd8448eb211c80319d"
 FIRST, SECOND = (("traceparent", f"00-{trace}-b7ad6b7169203331-01".encode()) for trace in TRACES)
@@ -74,7 +74,7 @@ async def test_news_that_a_shard_was_lost_before_it_was_written_is_no_span(
     assert [span.name for span in exporter.get_finished_spans()] == ["knownas resolve"]
 
 
-async def test_off_a_traced_record_makes_the_same_bytes_with_the_same_headers_as_any(
+async def test_a_traced_record_makes_the_same_bytes_as_off_and_off_it_makes_no_headers(
     traced: tuple[Line, InMemorySpanExporter],
 ) -> None:
     off, on = Line(), traced[0]

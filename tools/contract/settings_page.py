@@ -27,7 +27,7 @@ NOTES: Final = {
     "timeline_entries": "Counts are exact whatever it is.",
     "idle_guest_days": "In bounded steps.",
     "snapshot_days": "Well below what `resolved` keeps.",
-    "session_timeout_ms": "For workers with names, longer than a restart takes.",
+    "session_timeout_ms": "For workers with names, longer than one that died takes to be back.",
     "worker_name": "A StatefulSet's pod has one by itself.",
     "drain_seconds": "Then it ends, and what it held is repeated.",
     "health_host": "`/health`, `/health/live`, `/health/ready` and `/metrics` are there.",

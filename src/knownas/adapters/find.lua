@@ -2,7 +2,8 @@
 -- KEYS[1]: the shard's `q:n`. ARGV: the prefix of its keys, and in MessagePack: {outputs, page}; `expected`; the steps.
 -- An operand is a register (a number) or a plane (its name, after a '?' where it may be kept as a list).
 -- `expected`: {length of q:n, oldest day, latest day, which rebuild made it, planes that are not there, code hash,
--- length, ...}: what the steps rest on. Where it is no more so, the answer is {}: they are to be planned anew. Not asked where the list is empty.
+-- length, ...}: what the steps rest on. Where it is no more so, the answer is {}: they are to be planned anew. Not asked
+-- where the list is empty.
 -- `outputs`: {what, operand, most, ...}: 'n' the count; 'b' the bits, or false where there are more than `most`.
 -- `page`: {operand, k, slice planes from the highest, after, from, others}: the k with the highest numbers in a slice, each
 -- as number and value. `after` -1: from the top; else those below that value, and of that value those numbered `from` or

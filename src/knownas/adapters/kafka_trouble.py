@@ -94,8 +94,8 @@ def _wrong(error: Exception, where: str, offered: str) -> CannotStart | WorldFau
         )
     if isinstance(error, ConnectionResetError) and offered.endswith("SSL"):
         return WorldFault(
-            f"Kafka at {where} breaks TLS off at once: is that a port without TLS? Name one with TLS in KNOWNAS_KAFKA, "
-            f"or set KNOWNAS_KAFKA_SECURITY={offered.lower().replace('ssl', 'plaintext')}"
+            f"Kafka at {where} breaks TLS off at once: is that a port without TLS? Name the one with TLS in "
+            "KNOWNAS_KAFKA"
         )
     if isinstance(error, KafkaConnectionError) and "closed" in str(error) and offered in _WANTS:
         return WorldFault(f"Kafka at {where} closes the connection at once: {_WANTS[offered]}")

@@ -23,6 +23,7 @@
 | `ka:{<s>}:n`                  | hash   | materialize | counters: profiles by type, orphans, links, gray             |
 | `ka:{<s>}:fig`                | hash   | materialize | figures: traffic, links, segments by day, rejections         |
 | `ka:{<s>}:out`                | list   | materialize | messages to be published, one chunk an element               |
+| `ka:{<s>}:snap`               | hash   | materialize | by profile the messages of its snapshot, where more than one |
 | `ka:{<s>}:s:n`                | hash   | materialize | of live segments: the shard's state, each by `d:<name>`      |
 | `ka:{<s>}:s:due`              | zset   | materialize | profiles by when the clock may move them, in milliseconds    |
 | `ka:{<s>}:q:n`                | hash   | materialize | of the index: next, oldest, complete, made, numbers of names |
@@ -85,6 +86,7 @@ COUNTERS: Final = "n"
 FIGURES: Final = "fig"
 IDLE: Final = "idle"
 OUTBOX: Final = "out"
+SNAPPED: Final = "snap"
 
 
 SEGMENTS: Final = "s:n"

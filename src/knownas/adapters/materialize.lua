@@ -1,10 +1,11 @@
 -- Stage 2's commit of one chunk: all or nothing. KEYS[1]: the shard's `at`; ARGV: the prefix of the shard's keys,
 -- token, the position this worker believes in, MessagePack of {pos, watermarks, trim, outbox, cap, profiles, timelines,
 -- counters, overflow, gone, departing, dropped, indexed, guests, others, state, codes, ids, taken, freed, expired, planes,
--- {bits of a new plane, bytes of the longest list}, past, due, segments, ended, figures, dropped figures}. Every list is
--- flat or of fixed shape and made by the worker alone, so nothing below can fail half-way but for want of memory, which the store refuses before a
--- script's first write. `indexed` is '' where the order of idle guests stays or is not kept, '1' or '0' where it begins or
--- ends; an empty `pos` moves nothing.
+-- {bits of a new plane, bytes of the longest list}, past, due, segments, ended, figures, dropped figures,
+-- sizes of snapshots, those that are of one message}. Every list is flat or of fixed shape and made by the worker alone,
+-- so nothing below can fail half-way but for want of memory, which the store refuses before a script's first write.
+-- `indexed` is '' where the order of idle guests stays or is not kept, '1' or '0' where it begins or ends; an empty `pos`
+-- moves nothing.
 local at, tag, call = KEYS[1], ARGV[1], redis.call
 local held = call('HMGET', at, 'token', 'pos')
 if held[1] ~= ARGV[2] or held[2] ~= ARGV[3] then return 0 end
@@ -106,6 +107,8 @@ if #ended > 0 then call('HDEL', tag .. 's:n', unpack(ended)) end
 local figures, uncounted = write[28], write[29]
 in_parts(figures, 'HSET', tag .. 'fig')
 in_parts(uncounted, 'HDEL', tag .. 'fig')
+in_parts(write[30], 'HSET', tag .. 'snap')
+in_parts(write[31], 'HDEL', tag .. 'snap')
 
 if write[3] > 0 then call('LTRIM', tag .. 'out', write[3], -1) end
 if write[4] ~= '' then call('RPUSH', tag .. 'out', write[4]) end

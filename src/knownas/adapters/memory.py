@@ -29,7 +29,7 @@ from knownas.profile.parting import Listed, Parting
 from knownas.stages.figures import Figures
 from knownas.stages.hold import Hold, ShardHold, SourceHold
 from knownas.stages.ports import Batches, Committed, Element, Message, Partition, Shares, Wanted
-from knownas.stages.snapshots import PIECES, WALK, WALKED, Before, Kept, Lists, Stand
+from knownas.stages.snapshots import WALK, WALKED, Before, Kept, Lists, Stand
 
 _read_entry = msgspec.msgpack.Decoder(Entry).decode
 _read_held = msgspec.msgpack.Decoder(Held).decode
@@ -142,6 +142,7 @@ class MemoryStore:
     counters: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     figures: dict[Partition, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
     outboxes: dict[int, list[Element]] = field(default_factory=lambda: defaultdict(list))
+    snapped: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     meta: dict[str, dict[str, bytes]] = field(default_factory=lambda: {"keys": {}, "layout": {}})
     """What the deployment keeps in the store alone."""
     tokens: int = 0
@@ -478,6 +479,8 @@ class MemoryShardStore(_Calls):
         store.index[hold.partition].write(written.folded.planes)
         store.segments[hold.partition].write(written.folded.segments)
         written.figures.write(store.figures[hold.topic, hold.partition])
+        snapped = {**store.snapped[hold.partition], **written.folded.pieces}
+        store.snapped[hold.partition] = {profile: number for profile, number in snapped.items() if number > 1}
         self._order(hold, written)
         outbox = store.outboxes[hold.partition]
         outbox[:] = outbox[trim:] + ([element] if element else [])
@@ -525,9 +528,9 @@ class MemorySnapshotStore(_Calls):
     async def kept(self, hold: ShardHold, profiles: Sequence[str]) -> dict[str, Before]:
         """Those of these profiles that are stored, with their overflow lists."""
         await self._weather.step("snapshots.kept")
-        state, stored = self._store.index[hold.partition].state, self._store.profiles
+        pieces, stored = self._store.snapped[hold.partition], self._store.profiles
         return {
-            profile: Before(Kept(stored[profile], self._lists(profile)), state.get(PIECES + profile, 1))
+            profile: Before(Kept(stored[profile], self._lists(profile)), pieces.get(profile))
             for profile in profiles
             if profile in stored
         }

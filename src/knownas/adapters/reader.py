@@ -13,7 +13,7 @@ from knownas.adapters.keys import Keys
 from knownas.adapters.redis import Link
 from knownas.errors import CannotStart
 from knownas.identity.facts import Facts
-from knownas.nouns import EVENTS, FORMAT, Entry, Fact, Identity, Names, Owner, Profile, murmur2, shard_of
+from knownas.nouns import COUNTED, EVENTS, FORMAT, Entry, Fact, Identity, Names, Owner, Profile, murmur2, shard_of
 from knownas.profile.timeline import Page, Pager, Place, Wanted
 from knownas.topics import Layout
 
@@ -106,7 +106,7 @@ class Reader:
         """Profiles by type, orphans, links and gray events, over all shards."""
         shards = range(self._layout.shards)
         answers = await self._link.run([("HGETALL", self._keys.shard(shard) + k.COUNTERS) for shard in shards])
-        total = dict.fromkeys(("anonymous", "addressable", "customer", "orphans", "links", "gray"), 0)
+        total = dict.fromkeys((*COUNTED, "links", "gray"), 0)
         for flat in answers:
             for i in range(0, len(flat), 2):
                 name = flat[i].decode()

@@ -46,6 +46,8 @@ class Link:
     def __init__(self, where: str | Address) -> None:
         self._address = address(where) if isinstance(where, str) else where
         self._connection: Connection | None = None
+        self._has_been_there = False
+        """Whether it was ever connected: what answers otherwise from then on says nothing of the settings."""
         self._lock = asyncio.Lock()
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
@@ -139,9 +141,10 @@ class Link:
                 await connection.send_command("SCRIPT", "LOAD", _source(name))
                 await connection.read_response()
         except RedisError as error:
-            if (mistake := await mistaken(self._address, error)) is not None:
+            if not self._has_been_there and (mistake := await mistaken(self._address, error)) is not None:
                 raise mistake from error
             raise
+        self._has_been_there = True
         return connection
 
     async def _break(self) -> None:

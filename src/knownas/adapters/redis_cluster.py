@@ -113,6 +113,7 @@ class ClusterLink(Link):
                 ) from error
             slots = _slots_in(ranges, node)
             await self._let_go_but({node for node in slots if node is not None})
+            self._has_been_there = True
             return slots
         raise WorldFault(f"no node of the store's cluster answers at {self._address.shown}")
 
@@ -123,6 +124,7 @@ class ClusterLink(Link):
     def _link(self, node: Node) -> Link:
         if node not in self._links:
             self._links[node] = _NodeLink(self._address.at(node))
+            self._links[node]._has_been_there = self._has_been_there
         return self._links[node]
 
     # -- who is asked what

@@ -1,5 +1,8 @@
 """TLS to a store's port that has none, or none to one that has: both look like a store that does not answer, so the
-other way is tried by hand."""
+other way is tried by hand.
+
+What answers there has shown no certificate: whoever is on the way may break TLS off and answer himself. So this is
+asked only by a link that has never been connected, and nobody is advised to go on without TLS."""
 
 from __future__ import annotations
 
@@ -29,10 +32,9 @@ async def mistaken(where: Address, error: Exception) -> CannotStart | None:
         return None
     if not other_way:
         return None
-    speaks, right, wrong = ("no TLS", "redis", "rediss") if tls else ("TLS", "rediss", "redis")
-    return CannotStart(
-        f"the store at {where.shown} speaks {speaks} there: begin KNOWNAS_REDIS with {right}, not {wrong}"
-    )
+    if tls:
+        return CannotStart(f"the store at {where.shown} speaks no TLS there: name its port that does in KNOWNAS_REDIS")
+    return CannotStart(f"the store at {where.shown} speaks TLS there: begin KNOWNAS_REDIS with rediss, not redis")
 
 
 async def _answers(host: str, port: int) -> bool:

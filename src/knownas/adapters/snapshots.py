@@ -1,9 +1,9 @@
-"""Snapshots: what they are made of, read from the store; and the newest of a shard, read back from Kafka."""
+"""What snapshots are made of, read from the store."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from knownas.adapters import keys as k
 from knownas.adapters.index import numbers_in
@@ -12,10 +12,9 @@ from knownas.adapters.reader import read_profile
 from knownas.adapters.redis import Command, Link
 from knownas.adapters.store import fields_in
 from knownas.nouns import Profile
+from knownas.profile.leaving import LEAVING
 from knownas.stages.hold import ShardHold
-from knownas.stages.snapshots import PIECES, WALK, WALKED, Before, Kept, Lists, Stand
-
-LISTED: Final = ("identities", "devices", "guests")
+from knownas.stages.snapshots import WALK, WALKED, Before, Kept, Lists, Stand
 
 
 class RedisSnapshotStore:
@@ -44,15 +43,19 @@ class RedisSnapshotStore:
         raws, numbers = await self._link.run(
             [
                 ("MGET", *[prefix + k.profile(profile) for profile in profiles]),
-                ("HMGET", prefix + k.INDEX, *[PIECES + profile for profile in profiles]),
+                ("HMGET", prefix + k.SNAPPED, *profiles),
             ]
         )
-        found = [(profile, raw, int(n or 1)) for profile, raw, n in zip(profiles, raws, numbers, strict=True) if raw]
+        found = [
+            (profile, raw, int(n) if n else None)
+            for profile, raw, n in zip(profiles, raws, numbers, strict=True)
+            if raw
+        ]
         lists = await self._lists(prefix, [read_profile(raw) for _, raw, _ in found])
         return {profile: Before(Kept(raw, lists.get(profile, {})), pieces) for profile, raw, pieces in found}
 
     async def _lists(self, prefix: str, profiles: Sequence[Profile]) -> dict[str, Lists]:
-        asked = [(p.id, what) for p in profiles for what in LISTED if getattr(p, f"{what}_more")]
+        asked = [(p.id, what) for p in profiles for what in LEAVING if getattr(p, f"{what}_more")]
         commands = [("ZRANGE", prefix + k.overflow(what, profile), 0, -1, "WITHSCORES") for profile, what in asked]
         found: dict[str, Lists] = {}
         for (profile, what), flat in zip(asked, await self._link.run(commands) if commands else [], strict=True):

@@ -417,7 +417,9 @@ class RedisShardStore:
     async def _order(self, hold: ShardHold, indexed: str, guests: Mapping[str, Profile]) -> bool:
         scored = [item for guest in guests.values() for item in (repr(guest.last_seen), guest.id)]
         nothing: Sequence[Any] = ("", "", 0, "", self._cap, [], [], [], [], [], [], [], indexed, scored, [])
-        (answer,) = await self._link.run([self._script(hold, (*nothing, *_UNCHANGED, *_segments(NO_SEGMENTS), [], []))])
+        (answer,) = await self._link.run(
+            [self._script(hold, (*nothing, *_UNCHANGED, *_segments(NO_SEGMENTS), [], [], [], []))]
+        )
         return bool(answer == 1)
 
     async def commit(self, chunks: Sequence[tuple[ShardHold, Folded, int, Element]]) -> list[bool]:
@@ -468,6 +470,7 @@ class RedisShardStore:
             str(after), encode(folded.watermarks), hold.published, outbox, self._cap,
             profiles, timelines, counters, overflow, *_parting(prefix, folded.parting), *_idle(hold, folded),
             *_index(folded.planes, hold), *_segments(folded.segments), *_figures(hold.figures),
+            *_snapped(folded.pieces),
         )  # fmt: skip
         return self._script(hold, write)
 
@@ -569,6 +572,12 @@ def _segments(change: SegmentChange) -> Sequence[Any]:
 def _figures(figures: Figures | None) -> tuple[list[Any], list[str]]:
     """What a commit writes of a shard's figures: fields with their values, fields that go."""
     return ([], []) if figures is None else (_changed(figures), sorted(figures.dropped))
+
+
+def _snapped(pieces: Mapping[str, int]) -> tuple[list[Any], list[str]]:
+    """What a commit writes of how large snapshots are: those of several messages with their number, those of one."""
+    several = [item for profile, number in pieces.items() if number > 1 for item in (profile, number)]
+    return several, [profile for profile, number in pieces.items() if number == 1]
 
 
 def _changed(figures: Figures) -> list[Any]:

@@ -25,7 +25,7 @@ from knownas.cli.waiting import stopping
 from knownas.demo.characters import ANN, DARA_EMAIL, STORE_TABLET
 from knownas.demo.shop import Sending, traffic
 from knownas.errors import KnownasError
-from knownas.nouns import LEDGER, REJECTED
+from knownas.nouns import COUNTED, LEDGER, REJECTED
 from knownas.operate.settle import backlog, until_settled
 from knownas.operate.verify import Report, verify_store
 from knownas.operate.world import World, open_world
@@ -176,7 +176,7 @@ async def _figures(
     report = await verify_store(world, layout)
     figures = {
         "events": events,
-        "profiles": {kind: counters[kind] for kind in ("anonymous", "addressable", "customer", "orphans")},
+        "profiles": {kind: counters[kind] for kind in COUNTED},
         "links": counters["links"],
         "gray": counters["gray"],
         "rejected": len(rejected),

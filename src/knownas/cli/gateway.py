@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter
 
-from knownas.cli.output import console, errors, plain, quiet_logs, say_json, say_line, when
+from knownas.cli.output import console, errors, http, plain, quiet_logs, say_json, say_line, when
 from knownas.cli.waiting import AnyPort, layout_when_there, stopping
 from knownas.cli.who import parse_who
 from knownas.errors import CannotStart, WrongInput
@@ -80,8 +80,7 @@ async def serving(
 
     settings, house = world.settings, House(world, layout, is_open, guide)
     async with _listening(house, settings, any_port) as port:
-        host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
-        url = f"http://{host}:{port}"
+        url = http(settings.http_host, port)
         say(f"gateway ready, {url}/docs says what there is to call, {url} is the page")
         if not is_open and not await key_store(world).rows():
             say("nobody has a key yet: make one with `knownas keys create`")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -16,6 +16,9 @@ from knownas.errors import KnownasError
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+OF_FAUST: Final = ("faust", "mode", "knownas")
+"""What its services log under: its own modules, and those of ours that are such services."""
 
 
 def say_json(value: Any) -> None:
@@ -28,6 +31,11 @@ def say_line(text: str) -> None:
     """One line on standard output, at once: what somebody who started this waits for."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def http(host: str, port: int) -> str:
+    """The address of what listens here."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def when(ts: float | None) -> str:
@@ -52,13 +60,38 @@ def so_many(people: int) -> str:
 
 
 def is_news(line: logging.LogRecord) -> bool:
-    """Whether a library's line says what nobody else says. They log every exception that passes through them: ours,
-    with which the process ends in one line or for which it waits and says so; those with which Kafka's client tells
-    itself to begin anew; and that they were told to stop."""
+    """Whether a library's line says what nobody else says. Faust logs every exception that passes through it: those
+    with which the process ends anyway, in one line, and that it was told to stop. Kafka's client begins anew where its
+    own tasks fail. What fails in a task of ours, which nobody waits for, is heard of here alone."""
     error = line.exc_info[1] if line.exc_info else None
-    if isinstance(error, (KnownasError, asyncio.CancelledError)) or type(error).__module__ == "aiokafka.errors":
-        return False
-    return not (isinstance(error, RuntimeError) and str(error) == "Event loop is closed")
+    if error is None:
+        return True
+    library = line.name.partition(".")[0]
+    if library in OF_FAUST:
+        return not isinstance(error, asyncio.CancelledError) and (_is_swallowed(line) or not _is_known(error))
+    if library == "asyncio":
+        return not (_is_of_kafka(error) and _is_begun_by_kafkas_client(error))
+    # A thread that ended after the loop to which it would have told so.
+    return not (library == "concurrent" and isinstance(error, RuntimeError) and str(error) == "Event loop is closed")
+
+
+def _is_known(error: BaseException) -> bool:
+    return isinstance(error, KnownasError) or _is_of_kafka(error)
+
+
+def _is_swallowed(line: logging.LogRecord) -> bool:
+    """Faust ends with every error but those that it meets while it ends."""
+    return "Error while stopping" in str(line.msg)
+
+
+def _is_of_kafka(error: BaseException) -> bool:
+    return type(error).__module__ == "aiokafka.errors"
+
+
+def _is_begun_by_kafkas_client(error: BaseException) -> bool:
+    """Whether it comes from a task of the client's, or was put into one of its futures and raised nowhere."""
+    raised = error.__traceback__
+    return raised is None or str(raised.tb_frame.f_globals.get("__name__")).startswith("aiokafka.")
 
 
 def quiet_logs(as_json: bool = False, level: str = "info") -> None:
@@ -83,5 +116,5 @@ def quiet_logs(as_json: bool = False, level: str = "info") -> None:
     )
     of_libraries.addFilter(is_news)
     logging.basicConfig(level=logging.ERROR, handlers=[of_libraries], force=True)
-    for name in ("aiokafka", "faust", "mode", "knownas"):
+    for name in ("aiokafka", *OF_FAUST):
         logging.getLogger(name).setLevel(logging.CRITICAL if name == "aiokafka" else logging.ERROR)

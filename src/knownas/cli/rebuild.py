@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from knownas.cli.output import console, errors, plain, say_json
+from knownas.nouns import COUNTED
 from knownas.operate.rebuild import Rebuilt
 from knownas.operate.rebuild import rebuild as make_anew
 from knownas.operate.repair import Repaired
@@ -59,7 +60,7 @@ async def repair(*, json: bool = False) -> None:
 
 
 def _say_rebuilt(done: Rebuilt) -> None:
-    profiles = sum(done.profiles.get(kind, 0) for kind in ("anonymous", "addressable", "customer", "orphans"))
+    profiles = sum(done.profiles.get(kind, 0) for kind in COUNTED)
     console.print(
         f"{done.stage_1.rows:,} ledger rows and {done.stage_2.messages:,} resolved records in {done.seconds:.1f} s, "
         f"{done.rate:,} a second"

@@ -12,7 +12,7 @@ from knownas.adapters.redis_address import without_login
 from knownas.cli.gateway import check_open, serving
 from knownas.cli.output import console, errors
 from knownas.cli.waiting import Port, layout_when_there, stopping
-from knownas.cli.worker import say_ready
+from knownas.cli.worker import ready_at
 from knownas.errors import CannotStart
 from knownas.operate.layout import create_topics
 from knownas.operate.world import open_world
@@ -59,7 +59,7 @@ async def up(
                 layout = await layout_when_there(world, stop)
                 if layout is not None:
                     async with serving(world, layout, open, any_port=port is None):
-                        await Worker(world, layout).run(stop, say_ready)
+                        await Worker(world, layout).run(stop, ready_at(settings))
 
 
 async def make_topics(settings: Settings) -> None:

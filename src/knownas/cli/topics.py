@@ -9,8 +9,7 @@ from cyclopts import App, Parameter, validators
 from knownas.adapters.kafka_cluster import KafkaCluster
 from knownas.cli.output import console, say_json
 from knownas.errors import WrongInput
-from knownas.nouns import EVENTS, RESOLVED
-from knownas.operate.layout import create_topics, standing, topics
+from knownas.operate.layout import Fit, create_missing, fit, topics
 from knownas.operate.world import open_world
 from knownas.settings import load
 from knownas.topics import Layout
@@ -18,6 +17,7 @@ from knownas.topics import Layout
 app = App(name="topics", help="The topics of knownas in Kafka.", help_format="plaintext")
 
 USUAL: Final = 8
+"""Partitions and shards where nobody says how many: a few workers may share the work, and idle ones cost little."""
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
 
 
@@ -44,10 +44,11 @@ async def create(
     async with open_world(settings) as world:
         wanted = Layout(settings.topic_prefix, partitions or USUAL, shards or USUAL)
         there = await KafkaCluster(world.log).topics([wanted.name(short) for short in topics()])
-        layout = standing({name: topic.partitions for name, topic in there.items()}, wanted)
-        check_numbers(layout, partitions, shards)
+        fitting = fit({name: topic.partitions for name, topic in there.items()}, wanted)
+        check_numbers(fitting, partitions, shards)
         copies = replication or min((topic.replication for topic in there.values()), default=1)
-        made = await create_topics(world.log, layout, copies)
+        layout = fitting.layout
+        made = await create_missing(world.log, layout, copies)
     if json:
         say_json({"created": made})
     else:
@@ -55,13 +56,17 @@ async def create(
         console.print(f"created {', '.join(made)}: {numbers}" if made else f"all topics are there already: {numbers}")
 
 
-def check_numbers(layout: Layout, partitions: int | None, shards: int | None) -> None:
+def check_numbers(fitting: Fit, partitions: int | None, shards: int | None) -> None:
     """What is wanted must be what there is, where there is anything."""
-    asked = ((EVENTS, "partitions", partitions, layout.partitions), (RESOLVED, "shards", shards, layout.shards))
+    layout, like_sources, like_shards = fitting
+    asked = (
+        (like_sources, "partitions", partitions, layout.partitions),
+        (like_shards, "shards", shards, layout.shards),
+    )
     problems = [
-        f"there are {count} {what} already ({layout.name(topic)}), not {wanted}: the number is fixed when topics are "
-        'made. RUNBOOK.md says under "More partitions" how to move'
-        for topic, what, wanted, count in asked
+        f"there are {count} {what} already ({like}), not {wanted}: the number is fixed when topics are made. "
+        'RUNBOOK.md says under "More partitions" how to move'
+        for like, what, wanted, count in asked
         if wanted not in (None, count)
     ]
     if problems:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 
-from knownas.cli.output import errors, plain, quiet_logs, say_line
+from knownas.cli.output import errors, http, plain, quiet_logs, say_line
 from knownas.cli.waiting import Port, layout_when_there, stopping
 from knownas.errors import NotDrained
 from knownas.operate.world import open_world
@@ -47,9 +48,9 @@ async def run_worker(settings: Settings, stop: asyncio.Event, only: Only | None 
     async with open_world(settings) as world:
         layout = await layout_when_there(world, stop)
         if layout is not None:
-            await Worker(world, layout, only=only).run(stop, say_ready)
+            await Worker(world, layout, only=only).run(stop, ready_at(settings))
 
 
-def say_ready(port: int) -> None:
-    """What whoever started a worker waits for."""
-    say_line(f"worker ready, health on http://127.0.0.1:{port}/health")
+def ready_at(settings: Settings) -> Callable[[int], None]:
+    """What says, given the port, that a worker is ready: whoever started it waits for that."""
+    return lambda port: say_line(f"worker ready, health on {http(settings.health_host, port)}/health")

@@ -10,11 +10,16 @@ written the same way again (`007`, `1e3`).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
 IGNORED: Final = "-"
+SHOWN: Final = 10
+"""So many columns are named where one that is asked for is not there."""
+SHOWN_CHARACTERS: Final = 30
+"""Of each, so much."""
 PLACES: Final = ("profileData", "evtData", "context", "identities")
 _OWN: Final = ("device", "ts", "evtName", "profile")
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,15})?")
@@ -54,9 +59,9 @@ def columns_of(
     names: Sequence[str], said: Mapping[str, str], kinds: Sequence[str], kind: Literal["profile", "event"]
 ) -> Columns | list[str]:
     """The meaning of each column, or a line for each thing that cannot be meant."""
-    there = ", ".join(map(repr, names))
-    problems = [f"there is no column {name!r}; there are {there}" for name in said if name not in names]
-    problems += [f"column {name!r} is there twice" for name in dict.fromkeys(names) if list(names).count(name) > 1]
+    problems = [f"there is no column {name!r}; there are {_shown(names)}" for name in said if name not in names]
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        problems.append(f"these columns are there more than once: {_shown(twice)}")
     columns = {name: _column(said.get(name, name), kinds, kind) for name in names}
     meant = [column for column in columns.values() if column is not None]
     if not any(column.place == "identities" or column.name in ("device", "profile") for column in meant):
@@ -66,6 +71,16 @@ def columns_of(
     if kind == "event" and Column("", "evtName") not in meant:
         problems.append("no column holds the events' names: name one with --map COLUMN=evtName")
     return problems or Columns(kind, columns)
+
+
+def _shown(names: Sequence[str]) -> str:
+    """Names of columns, no more than one can read: of a file without a header they are somebody's values."""
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(map(_cut, names[:SHOWN])) + more
+
+
+def _cut(name: str) -> str:
+    return repr(name if len(name) <= SHOWN_CHARACTERS else name[:SHOWN_CHARACTERS] + "...")
 
 
 def _column(meaning: str, kinds: Sequence[str], kind: str) -> Column | None:

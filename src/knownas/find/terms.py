@@ -106,7 +106,8 @@ class Directory:
         found.told, found.free = dict(state), free
         found.next, found.complete = state.get("next", 0), bool(state.get("complete"))
         found.made = state.get("made", 0)
-        found.oldest, found.latest = state.get("oldest"), state.get("latest") if state else 0
+        # Who has no number yet may have more than numbers: a rebuild or the walk of snapshots writes beside them.
+        found.oldest, found.latest = state.get("oldest"), state.get("latest") if "next" in state else 0
         for name, number in sorted(state.items(), key=lambda one: one[1]):
             kind, _, rest = name.partition(":")
             if kind in "ep" and name != kind:

@@ -13,7 +13,7 @@ now, where it is known how it came to its profile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -67,14 +67,26 @@ def outcome_of_record(
     rows: Sequence[LedgerRow],
     owners: Mapping[Identity, Owner | None],
     names: Names,
+) -> tuple[Outcome | None, tuple[int, ...]]:
+    """What was decided for a record with these identities, None where nothing was sent of it; and which of them have
+    still to be made its profile's."""
+    left = _left_to_claim(usable, sent, rows, owners, names)
+    return _outcome(usable, sent, rows, owners, left, names), left
+
+
+def _outcome(
+    usable: Sequence[Identity],
+    sent: Sent | None,
+    rows: Sequence[LedgerRow],
+    owners: Mapping[Identity, Owner | None],
+    left: Collection[int],
+    names: Names,
 ) -> Outcome | None:
-    """What was decided for a record with these identities; None where nothing was sent of it."""
     if sent is not None and sent.reason:
         return Outcome("", seen=sent.generations, reason=sent.reason)
     hashes = [(identity.kind, names.identity(identity)) for identity in usable]
     claims = {row.identity: row.generation or 0 for row in rows if row.kind == "claimed"}
     refused = {row.identity for row in rows if row.kind == "refused" and row.reason == OTHERS}
-    left = left_to_claim(usable, sent, rows, owners, names)
     taken = tuple(place for place, key in enumerate(hashes) if key in claims or place in left)
     others = tuple(place for place, key in enumerate(hashes) if key in refused)
     if sent is not None:
@@ -85,7 +97,7 @@ def outcome_of_record(
     return Outcome(rows[0].profile, taken, others, tuple(seen) if any(seen) else ())
 
 
-def left_to_claim(
+def _left_to_claim(
     usable: Sequence[Identity],
     sent: Sent | None,
     rows: Sequence[LedgerRow],

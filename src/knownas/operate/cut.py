@@ -5,7 +5,7 @@ Deletions have their tombstones among the snapshots, so ticks, which delete by t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -85,8 +85,16 @@ class Newest:
                 self._pieces[key] = piece
 
     def snapshots(self) -> dict[str, Snapshot]:
-        """Each profile's."""
-        return {key: joined(key, self._pieces) for key in self._pieces if "/" not in key}
+        """Each profile's that is whole."""
+        found = {key: joined(key, self._pieces) for key in self._heads()}
+        return {profile: snapshot for profile, snapshot in found.items() if snapshot is not None}
+
+    def torn(self) -> list[str]:
+        """Profiles whose newest snapshot lacks a message."""
+        return [key for key in self._heads() if not _messages_of(key, self._pieces)]
+
+    def _heads(self) -> Iterable[str]:
+        return dict.fromkeys(key.partition("/")[0] for key in self._pieces)
 
     def numbers(self) -> dict[str, int]:
         """Of how many messages each snapshot is that is of more than one, and what an earlier one may have left."""
@@ -107,14 +115,22 @@ def read_piece(value: bytes) -> Piece:
     return _checked(_read_piece(value))
 
 
-def joined(profile: str, pieces: Mapping[str, Piece]) -> Snapshot:
-    """The snapshot of a profile from its messages."""
-    first = pieces[profile]
+def joined(profile: str, pieces: Mapping[str, Piece]) -> Snapshot | None:
+    """The snapshot of a profile from its messages; None where one of them lacks."""
+    messages = _messages_of(profile, pieces)
+    if not messages:
+        return None
+    return Snapshot(messages[0].position, _read_kept(b"".join([one.data for one in messages])))
+
+
+def _messages_of(profile: str, pieces: Mapping[str, Piece]) -> list[Piece]:
+    """All messages of a snapshot; none where one of them lacks."""
+    first = pieces.get(profile)
+    if first is None:
+        return []
     rest = [pieces.get(f"{profile}/{number}") for number in range(1, first.of)]
-    whole = [one.data for one in [first, *rest] if one is not None and one.position == first.position]
-    if len(whole) < first.of:
-        raise CannotStart(f"the snapshot of profile {profile} has {len(whole)} of its {first.of} messages")
-    return Snapshot(first.position, _read_kept(b"".join(whole)))
+    found = [one for one in [first, *rest] if one is not None and one.position == first.position]
+    return found if len(found) == first.of else []
 
 
 def _checked(read: T) -> T:

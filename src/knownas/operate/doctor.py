@@ -25,7 +25,8 @@ from knownas.operate.layout import StoredLayout, layout_now, layout_problems, to
 from knownas.operate.settle import lags
 from knownas.operate.watch import info_of
 from knownas.operate.world import World
-from knownas.settings import Settings, unread
+from knownas.settings import Settings
+from knownas.settings_unread import unread
 from knownas.topics import Layout
 
 LOOK_SECONDS: Final = 10.0
@@ -33,7 +34,9 @@ LOOK_SECONDS: Final = 10.0
 CHANCE: Final = 50
 """Keys that are looked at by chance."""
 SETTINGS: Final = ("appendonly", "appendfsync", "maxmemory-policy")
-_LEADS: Final = {"Kafka": "KNOWNAS_KAFKA", "store": "KNOWNAS_REDIS"}
+_ASKED: Final = {
+    "Kafka": "what KNOWNAS_KAFKA leads to", "store": "what KNOWNAS_REDIS leads to", "work": "Kafka or the store",
+}  # fmt: skip
 _NO_SECRET: Final = {"secret": SecretStr("not set; nothing is hashed with this"), "secret_file": None}
 
 
@@ -44,7 +47,7 @@ class Doctor:
         self._secret = _secret_of(settings)
         known = self._secret.state == "fine"
         self._world = World(settings if known else settings.model_copy(update=_NO_SECRET))
-        self._seconds, self._look_seconds = watch_seconds, look_seconds
+        self._seconds, self.look_seconds = watch_seconds, look_seconds
         self._link = self._world.link()
         self._kafka: KafkaSeen | None = None
         self._nodes: list[StoreSeen] = []
@@ -59,22 +62,25 @@ class Doctor:
                 yield finding
         usable = self._kafka is not None and not self._kafka.problems
         if usable and self._nodes and self._secret.state == "fine":
-            async for finding in self._look_at_work():
+            for finding in await self._in_time("work", self._look_at_work, self._seconds):
                 yield finding
 
     async def close(self) -> None:
         """End the visit."""
         await self._world.close()
 
-    async def _in_time(self, about: str, look: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
-        """What a look finds; whoever was woken does not wait for what takes connections and then says nothing."""
+    async def _in_time(
+        self, about: str, look: Callable[[], Awaitable[list[Finding]]], watched: float = 0.0
+    ) -> list[Finding]:
+        """What a look finds; whoever was woken does not wait for what says nothing, beyond the time that is watched."""
         try:
-            async with asyncio.timeout(self._look_seconds):
+            async with asyncio.timeout(self.look_seconds + watched):
                 return await look()
         except TimeoutError:
-            said = f"what {_LEADS[about]} leads to takes connections, and has not answered for {self._look_seconds:g} s"
-            means = "it hangs, or is overloaded; workers wait, and nothing is lost"
-            return [wrong(about, said, means, "look at its log and its disk; if they say nothing, restart it")]
+            said = f"{_ASKED[about]} has not answered for {self.look_seconds:g} s"
+            means = "it hangs, or something on the way swallows packets; workers wait, and nothing is lost"
+            do = "look at its log and its disk; if they say nothing, at firewalls and network policies on the way"
+            return [wrong(about, said, means, do)]
 
     async def _look_at_kafka(self) -> list[Finding]:
         settings, cluster = self._world.settings, KafkaCluster(self._world.log)
@@ -116,14 +122,11 @@ class Doctor:
         waits = self._world.settings.redis_wait_replicas
         return StoreSeen(info_of(told), await _config(node), ahead, len(some), others, waits)
 
-    async def _look_at_work(self) -> AsyncIterator[Finding]:
+    async def _look_at_work(self) -> list[Finding]:
         try:
-            seen = await self._seen_of_work()
+            return list(judge_work(await self._seen_of_work()))
         except (WorldFault, CannotStart) as problem:
-            yield _away("work", problem, "it was there a moment ago", "look again")
-            return
-        for finding in judge_work(seen):
-            yield finding
+            return [_away("work", problem, "it was there a moment ago", "look again")]
 
     async def _seen_of_work(self) -> WorkSeen:
         world = self._world

@@ -58,7 +58,7 @@ class Health:
                 await site.start()
             except OSError as error:
                 raise CannotStart(
-                    f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. Choose another with "
+                    f"cannot listen on {host}:{port}: {_why(error)}. Choose another with "
                     "KNOWNAS_HEALTH_PORT or KNOWNAS_HEALTH_HOST"
                 ) from error
             yield runner.addresses[0][1]
@@ -74,3 +74,8 @@ class Health:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._page(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+
+def _why(error: OSError) -> str:
+    """What the system says, without where, which is said already; that a name is not known has no number of its own."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)

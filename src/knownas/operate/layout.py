@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import NewTopic
 
@@ -35,10 +35,37 @@ def topics() -> dict[str, Any]:
     return tomllib.loads(files("knownas").joinpath("topics.toml").read_text(encoding="utf-8"))
 
 
+class Fit(NamedTuple):
+    """The numbers of partitions that topics are made with, and the topics that have them already, where some do."""
+
+    layout: Layout
+    like_sources: str | None = None
+    like_shards: str | None = None
+
+
+def fit(counts: Mapping[str, int], wanted: Layout) -> Fit:
+    """A layout that fits the topics that are there, given how many partitions each has."""
+    sources, shards = (usual(counts, wanted.prefix, group) for group in (OF_SOURCES, OF_SHARDS))
+    partitions = wanted.partitions if sources is None else counts[sources]
+    return Fit(Layout(wanted.prefix, partitions, wanted.shards if shards is None else counts[shards]), sources, shards)
+
+
+def usual(counts: Mapping[str, int], prefix: str, group: Sequence[str]) -> str | None:
+    """Of topics that must have as many partitions as each other, one that has as many as most; None: none is there."""
+    there = [prefix + short for short in group if prefix + short in counts]
+    numbers = [counts[topic] for topic in there]
+    return max(there, key=lambda topic: numbers.count(counts[topic]), default=None)
+
+
 async def create_topics(log: KafkaLog, layout: Layout, replication: int) -> list[str]:
     """Make every topic that is missing, beside others with as many partitions as those have; the names of those that
     were made now."""
-    layout = standing(await log.partition_counts([layout.name(short) for short in topics()]), layout)
+    counts = await log.partition_counts([layout.name(short) for short in topics()])
+    return await create_missing(log, fit(counts, layout).layout, replication)
+
+
+async def create_missing(log: KafkaLog, layout: Layout, replication: int) -> list[str]:
+    """The same with these numbers, which fit the topics that are there."""
     wanted = []
     for short, topic in topics().items():
         count = layout.shards if topic["partitions"] == "shards" else layout.partitions
@@ -46,15 +73,6 @@ async def create_topics(log: KafkaLog, layout: Layout, replication: int) -> list
     made = await log.create(wanted)
     await check_topics(log, layout.prefix)
     return made
-
-
-def standing(counts: Mapping[str, int], layout: Layout) -> Layout:
-    """A layout with the numbers of partitions that topics have already, if there are any."""
-
-    def number(group: Sequence[str], otherwise: int) -> int:
-        return next((counts[layout.name(short)] for short in group if layout.name(short) in counts), otherwise)
-
-    return Layout(layout.prefix, number(OF_SOURCES, layout.partitions), number(OF_SHARDS, layout.shards))
 
 
 async def check_topics(log: KafkaLog, prefix: str) -> Layout:
@@ -71,13 +89,13 @@ def topic_problems(counts: Mapping[str, int], prefix: str) -> list[str]:
     problems = [f"Kafka has no topic {', '.join(missing)}: run `knownas topics create`"] if missing else []
     for group in (OF_SOURCES, OF_SHARDS):
         there = {prefix + short: counts[prefix + short] for short in group if prefix + short in counts}
-        usual = max(there, key=lambda topic: list(there.values()).count(there[topic]), default="")
+        like = usual(counts, prefix, group) or ""
         problems += [
-            f"topic {topic} has {count} partitions and {usual} {there[usual]}; they must be the same. If it was just "
+            f"topic {topic} has {count} partitions and {like} {there[like]}; they must be the same. If it was just "
             "made and is empty: delete it and run `knownas topics create`. If partitions were added to it: RUNBOOK.md "
             'says under "More partitions" how to move'
             for topic, count in there.items()
-            if count != there[usual]
+            if count != there[like]
         ]
     return problems
 

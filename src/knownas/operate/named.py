@@ -15,11 +15,12 @@ from knownas.adapters.kafka_leaving import leave_to_others
 from knownas.adapters.kafka_log import KafkaLog
 from knownas.adapters.keys import Keys
 from knownas.adapters.redis import Link
-from knownas.errors import CannotStart, WorldFault
+from knownas.errors import CannotStart, KnownasError, WorldFault
 from knownas.stages.patience import Patience
 
 LOOK_SECONDS: Final = 1.0
 LEAVE_SECONDS: Final = 3.0
+"""How long giving up one's place may take, of the time there is to leave."""
 
 log = structlog.get_logger()
 
@@ -52,14 +53,15 @@ class Named:
         await self._patience.until_done(write, lambda: True)
 
     async def leave(self, kafka: KafkaLog, group: str, member: str) -> None:
-        """Give up this name's place in the group, after everything else; `member` is what Kafka called this worker.
-        Where that fails Kafka waits for the worker's return, as for one that died."""
+        """Give up this name's place in the group, once nothing of the work is left; `member` is what Kafka called this
+        worker. Where that fails Kafka waits for the worker's return, as for one that died."""
         if self._name is None:
             return
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await leave_to_others(kafka, group, member, self._name)
-        except (WorldFault, TimeoutError) as error:
+        except (KnownasError, TimeoutError) as error:
+            # Whatever Kafka says by now, what this worker had to do is done.
             log.info("place_is_kept", reason=str(error) or "Kafka does not answer")
 
     async def look(self) -> None:

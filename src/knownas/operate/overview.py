@@ -21,7 +21,7 @@ from knownas.adapters.segments import SegmentReader, SegmentStore, Size
 from knownas.errors import WorldFault
 from knownas.find.reading import from_object
 from knownas.find.writing import to_line
-from knownas.nouns import CHANGED, Definition, Linked
+from knownas.nouns import CHANGED, COUNTED, Definition, Linked
 from knownas.operate.glance import (
     ChangeSeen,
     Day,
@@ -56,7 +56,7 @@ NEWEST_CHANGES: Final = 20
 MINUTE_SECONDS: Final = 60
 HOUR_SECONDS: Final = 3_600
 T = TypeVar("T")
-_TYPES: Final = ("anonymous", "addressable", "customer", "orphans", "gray")
+_TYPES: Final = (*COUNTED, "gray")
 
 
 class Overviews:

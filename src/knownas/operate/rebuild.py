@@ -150,6 +150,11 @@ def _notes(replayed: Replayed, callers: int) -> list[str]:
         )
     if replayed.missing:
         notes.append(f"{replayed.missing:,} profiles were never written to the snapshots: they are gone")
+    if replayed.torn:
+        notes.append(
+            f"the newest snapshots of {replayed.torn:,} profiles lack a message each: these profiles begin with what "
+            "Kafka still has of them"
+        )
     if replayed.lost:
         notes.append(
             f"between the newest snapshots and the first messages that Kafka still has lie {replayed.lost:,} offsets: "

@@ -17,34 +17,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from knownas.adapters import keys as k
 from knownas.adapters.kafka_log import Progress
-from knownas.adapters.reader import read_profile
 from knownas.adapters.redis import Command
-from knownas.adapters.store import RedisShardStore, encode
+from knownas.adapters.store import RedisShardStore
 from knownas.errors import CannotStart
-from knownas.find import planes
-from knownas.find.segments import Held
-from knownas.find.upkeep import IN, NO_CHANGE
-from knownas.nouns import RESOLVED, SNAPSHOTS
-from knownas.operate.cut import Cut, Newest, Snapshot
+from knownas.nouns import COUNTED, RESOLVED, SNAPSHOTS
+from knownas.operate.cut import Cut, Newest
 from knownas.operate.evidence import Evidence
+from knownas.operate.remains import Remains
 from knownas.operate.restoring import Told
 from knownas.operate.world import World
 from knownas.profile.fold import Folded
-from knownas.stages.enrol import NOTHING, enrol
 from knownas.stages.hold import Hold, ShardHold
 from knownas.stages.materialize import Materialize
 from knownas.stages.ports import Element, NoMeter, Outlet
 from knownas.stages.publish import Publishers
-from knownas.stages.snapshots import PIECES, Mark
+from knownas.stages.snapshots import Mark
 from knownas.topics import Layout
 
 MESSAGES_AT_ONCE: Final = 4_000
-PEOPLE: Final = ("anonymous", "addressable", "customer", "orphans")
-"""The counters that together count every profile."""
 MADE_BITS: Final = 48
 """So many bits at random name what this rebuild makes, and no other does."""
 
@@ -53,13 +45,14 @@ MADE_BITS: Final = 48
 class Replayed:
     """What was restored of stage 2, in numbers. `uncovered` are profiles whose snapshot is older than the first message
     that Kafka still has: what came to them in between is lost. `missing` are profiles that were counted and are in no
-    snapshot and no message. `cut` are shards of which Kafka lacks the beginning, `lost` the offsets between the newest
-    mark of such a one and its first message, where there are any."""
+    whole snapshot and no message, `torn` snapshots of which a message lacks. `cut` are shards of which Kafka lacks the
+    beginning, `lost` the offsets between the newest mark of such a one and its first message, where there are any."""
 
     messages: int = 0
     snapshots: int = 0
     uncovered: int = 0
     missing: int = 0
+    torn: int = 0
     cut: int = 0
     lost: int = 0
     left: int = 0
@@ -89,121 +82,87 @@ class Shards:
         self._link = world.link()
         self._store = SilentStore(world.link(), world.keys, world.settings.timeline_entries)
         self._rules = world.settings.fold_rules()
+        self._remains = Remains(self._link, world.keys, self._store, self._rules.calendar)
+        self._first: Newest | None = None
         self.meta: dict[str, dict[str, bytes]] = {}
         """What the newest mark of shard 0 says of the deployment."""
         self.replayed = Replayed()
 
     async def made_for(self) -> Mapping[str, bytes]:
         """The layout that the newest mark remembers; nothing where there is none."""
-        mark = (await self._newest(0)).mark
-        return mark.meta.get("layout", {}) if mark is not None else {}
+        self._first = await self._newest(0)
+        return self._first.mark.meta.get("layout", {}) if self._first.mark is not None else {}
 
     async def replay(self, shard: int, first: int) -> int:
         """Restore a shard of which Kafka has the messages from `first` on; its position."""
         newest = await self._newest(shard)
-        mark = newest.mark
-        if first and mark is None:
+        mark, cut = newest.mark, None
+        if mark is not None:
+            self._learn(mark)
+        elif first:
             raise CannotStart(
                 f"{self._layout.name(RESOLVED)}[{shard}] begins at {first}, and {self._layout.name(SNAPSHOTS)} holds "
                 "nothing of this shard: its profiles are gone. What is left is an older copy of the store, and "
                 "`knownas repair`"
             )
-        if mark is not None:
-            self.meta |= mark.meta
-            self._evidence.define([held.definition for held in mark.held])
-            self._evidence.latest = max(self._evidence.latest, mark.state.latest)
         end = max(first, mark.position) if mark is not None else first
-        cut = None
         if first:
-            snapshots = newest.snapshots()
-            cut = Cut(snapshots)
-            self.replayed.cut += 1
-            await self._put(shard, snapshots, first)
+            cut = await self._put(shard, newest, first)
         ((hold, _),) = (await self._store.take({(RESOLVED, shard): first})).values()
         ahead = await self._fold(hold, end, cut)
-        if cut is not None and mark is not None:
-            people = await self._number(hold, mark)
-            self.replayed.missing += max(0, sum(mark.counters.get(kind, 0) for kind in PEOPLE) - people)
-            self.replayed.lost += max(0, first - mark.position)
-            await self._put_mark(hold, mark)
-        if mark is not None and mark.position < first:  # what came in between is counted nowhere: figures begin anew
-            await self._link.run([("UNLINK", self._world.keys.shard(shard) + k.FIGURES)])
-        prefix = self._world.keys.shard(shard)
-        of_snapshots = {PIECES + profile: number for profile, number in newest.numbers().items()}
-        made: dict[str, int] = {k.INDEX_MADE: secrets.randbits(MADE_BITS), **of_snapshots}
-        await self._link.run(
-            [
-                ("HSET", prefix + k.INDEX, *[part for pair in made.items() for part in pair]),
-                ("HSET", prefix + k.AT, "pos", end, k.AHEAD, ahead),
-            ]
-        )
+        if first and mark is not None:
+            await self._put_mark(hold, mark, first)
+        await self._end(shard, newest, end, ahead)
         return end
 
     async def _newest(self, shard: int) -> Newest:
-        """The newest snapshots of a shard, and its newest mark."""
+        """The newest snapshots of a shard, and its newest mark. Those of shard 0 are wanted twice."""
+        found, self._first = self._first, None
+        if found is not None and shard == 0:
+            return found
         found = Newest()
         name, told = self._layout.name(SNAPSHOTS), self._of(f"{SNAPSHOTS}/{shard}")
         async for record in self._world.log.read(name, True, [shard], progress=told):
             found.take(record.key.decode(), record.value)
         return found
 
+    def _learn(self, mark: Mark) -> None:
+        self.meta |= mark.meta
+        self._evidence.define([held.definition for held in mark.held])
+        self._evidence.latest = max(self._evidence.latest, mark.state.latest)
+
+    async def _end(self, shard: int, newest: Newest, end: int, ahead: int) -> None:
+        """What only a rebuild writes: which one it was, how large snapshots are, where the shard goes on."""
+        prefix, sizes = self._world.keys.shard(shard), newest.numbers()
+        commands: list[Command] = [
+            ("HSET", prefix + k.INDEX, k.INDEX_MADE, secrets.randbits(MADE_BITS)),
+            ("HSET", prefix + k.AT, "pos", end, k.AHEAD, ahead),
+        ]
+        if sizes:
+            commands.append(("HSET", prefix + k.SNAPPED, *[part for pair in sizes.items() for part in pair]))
+        await self._link.run(commands)
+
     # -- where the beginning is gone
 
-    async def _put(self, shard: int, snapshots: Mapping[str, Snapshot], first: int) -> None:
+    async def _put(self, shard: int, newest: Newest, first: int) -> Cut:
         """Put profiles as they were into the store."""
-        prefix = self._world.keys.shard(shard)
-        commands: list[Command] = []
-        for profile, (position, kept) in snapshots.items():
-            self.replayed.snapshots += 1
-            stored = msgspec.structs.replace(read_profile(kept.profile), number=-1)
-            self.replayed.uncovered += position < first and not stored.gone
-            commands.append(("SET", prefix + k.profile(profile), encode(stored)))
-            for what, items in kept.lists.items():
-                flat = [part for item in items for part in item]
-                commands.append(("ZADD", prefix + k.overflow(what, profile), *flat))
-            if len(commands) >= MESSAGES_AT_ONCE:
-                await self._link.run(commands)
-                commands = []
-        if commands:
-            await self._link.run(commands)
+        snapshots, done = newest.snapshots(), self.replayed
+        await self._remains.put(shard, snapshots)
+        cut = Cut(snapshots)
+        done.cut += 1
+        done.snapshots += len(snapshots)
+        done.torn += len(newest.torn())
+        done.uncovered += sum(at < first and profile not in cut.gone for profile, at in cut.reflected.items())
+        return cut
 
-    async def _number(self, hold: ShardHold, mark: Mark) -> int:
-        """Enrol everybody in the index, and in the segments they are in; how many these are."""
-        if hold.directory is None:
-            (hold.directory,) = await self._store.directories([hold])
-        assert hold.directory is not None
-        hold.directory.complete = True
-        await enrol(self._store, hold, self._rules.calendar, mark.state.clock_ms)
-        seen: set[int] = set()
-        cursor = 0
-        while True:
-            profiles, cursor = await self._store.some(hold, cursor)
-            turned: dict[str, dict[int, int]] = {}
-            for profile in [one for one in profiles if one.number >= 0 and one.number not in seen]:
-                seen.add(profile.number)
-                for number in profile.segments:
-                    turned.setdefault(planes.segment(number), {})[profile.number] = IN
-            folded = NOTHING._replace(watermarks=hold.watermarks, planes=NO_CHANGE._replace(planes=turned))
-            await self._store.commit([(hold, folded, hold.position, [])])
-            if not cursor:
-                return len(seen)
-
-    async def _put_mark(self, hold: ShardHold, mark: Mark) -> None:
-        """What hinges on the whole shard, as the mark has it. Segments walk through everybody anew; whoever is in one
-        already hears nothing."""
-        prefix = self._world.keys.shard(hold.partition)
-        segments: list[bytes | str] = [k.SEGMENTS_STATE, encode(mark.state._replace(walk=None, asked=None))]
-        for held in mark.held:
-            segments += (k.SEGMENT + held.definition.name, encode(Held(held.number, held.definition)))
-        commands: list[Command] = [
-            ("UNLINK", prefix + k.COUNTERS, prefix + k.FIGURES, prefix + k.SEGMENTS),
-            ("HSET", prefix + k.SEGMENTS, *segments),
-            ("HSET", prefix + k.AT, "watermarks", encode(mark.watermarks)),
-        ]
-        for name, values in ((k.COUNTERS, mark.counters), (k.FIGURES, mark.figures)):
-            if values:
-                commands.append(("HSET", prefix + name, *[part for pair in values.items() for part in pair]))
-        await self._link.run(commands)
+    async def _put_mark(self, hold: ShardHold, mark: Mark, first: int) -> None:
+        """Give everybody a number, then let what hinges on the whole shard be as the mark has it."""
+        people = await self._remains.number(hold, mark)
+        self.replayed.missing += max(0, sum(mark.counters.get(kind, 0) for kind in COUNTED) - people)
+        self.replayed.lost += max(0, first - mark.position)
+        await self._remains.put_mark(hold, mark)
+        if mark.position < first:  # what came in between is counted nowhere: figures begin anew
+            await self._link.run([("UNLINK", self._world.keys.shard(hold.partition) + k.FIGURES)])
 
     # -- folding
 

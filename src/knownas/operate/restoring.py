@@ -8,10 +8,8 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
-
-import msgspec
 
 from knownas.adapters import keys as k
 from knownas.adapters.intents import Intents
@@ -20,11 +18,10 @@ from knownas.adapters.redis import Command
 from knownas.adapters.store import encode
 from knownas.identity.looking import NEVER_CLAIMED
 from knownas.identity.plan import Arrival
-from knownas.identity.repeats import Counted, oldest_day
+from knownas.identity.repeats import Counted
 from knownas.identity.restoring import (
     OWNING,
     facts_after,
-    left_to_claim,
     outcome_of_record,
     outcome_of_release,
     owner_after,
@@ -32,6 +29,7 @@ from knownas.identity.restoring import (
 from knownas.nouns import EVENTS, LEDGER, REJECTED, Identity, LedgerRow, Outcome, Owner, Position
 from knownas.operate.evidence import Evidence
 from knownas.operate.ledger import read_row
+from knownas.operate.reached import FIELDS, Reached, read_reached
 from knownas.operate.world import World
 from knownas.records.control import Release
 from knownas.records.intake import Intake
@@ -45,10 +43,6 @@ MARKS_AT_ONCE: Final = 2_000
 Told = Callable[[str, int, int], None]
 """Is told what is being done, how far, of how much."""
 
-_read_origins: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
-_read_outcomes: Final = msgspec.msgpack.Decoder(dict[int, Outcome]).decode
-_read_ids: Final = msgspec.msgpack.Decoder(tuple[int, tuple[int, ...]]).decode
-
 
 @dataclass
 class Restored:
@@ -60,17 +54,6 @@ class Restored:
     claims: int = 0
     ids: int = 0
     outcomes: int = 0
-
-
-@dataclass
-class Reached:
-    """How far a partition of `events` or `updates` is."""
-
-    position: int
-    origins: dict[str, int] = field(default_factory=dict)
-    outcomes: dict[int, Outcome] = field(default_factory=dict)
-    time: int = 0
-    days: set[int] = field(default_factory=set)
 
 
 class Sources:
@@ -153,7 +136,8 @@ class Sources:
     async def take_partition(self, partition: Partition) -> None:
         """How far a partition is, with what its records up to there leave behind and what comes again after it."""
         at = self._world.keys.source(*partition) + k.AT
-        reached, begin = await self._stored(at, self._evidence.positions[partition])
+        (stored,) = await self._link.run([("HMGET", at, *FIELDS)])
+        reached, begin = read_reached(stored, self._evidence.positions[partition])
         marks: dict[bytes, Counted] = {}
         comes_again: list[Any] = []
         async for record in self._records(partition, begin):
@@ -167,31 +151,11 @@ class Sources:
         await self._mark(partition, reached, marks)
         reached.outcomes = await self._outcomes(partition, comes_again) | reached.outcomes
         self.restored.outcomes += len(reached.outcomes)
-        oldest = oldest_day(reached.time)
-        days = tuple(sorted(day for day in reached.days if day >= oldest))
         prefix = self._world.keys.source(*partition)
-        late: list[Command] = [("UNLINK", prefix + k.marks(day)) for day in reached.days if day < oldest]
+        late: list[Command] = [("UNLINK", prefix + k.marks(day)) for day in reached.late()]
         if begin < reached.position:  # nobody counts what is passed over: figures begin anew
             late.append(("UNLINK", prefix + k.FIGURES))
-        stored: list[Any] = ["token", secrets.token_hex(8), "pos", reached.position]
-        if reached.position or reached.outcomes:  # where nothing ever came nobody has written more
-            stored += ("origins", encode(reached.origins), "outcomes", encode(reached.outcomes))
-            stored += ("ids", encode((reached.time, days)))
-        await self._write([*late, ("HSET", at, *stored)])
-
-    async def _stored(self, at: str, position: int) -> tuple[Reached, int]:
-        """What the store has of it, and the record from which on it has nothing."""
-        fields = ("pos", "origins", "outcomes", "ids")
-        ((pos, origins, outcomes, ids),) = await self._link.run([("HMGET", at, *fields)])
-        reached = Reached(position)
-        if pos is None:
-            return reached, 0
-        reached.origins = _read_origins(origins) if origins else {}
-        known = _read_outcomes(outcomes) if outcomes else {}
-        reached.outcomes = {offset: outcome for offset, outcome in known.items() if offset >= position}
-        reached.time, days = _read_ids(ids) if ids else (0, ())
-        reached.days = set(days)
-        return reached, int(pos)
+        await self._write([*late, ("HSET", at, "token", secrets.token_hex(8), *reached.said())])
 
     def _records(self, partition: Partition, begin: int) -> AsyncIterator[Any]:
         topic, number = partition
@@ -236,8 +200,7 @@ class Sources:
             elif isinstance(arrival.intake, Intake) and arrival.intake.named.usable and _is_home(partition, arrival):
                 usable = arrival.intake.named.usable
                 sent, owners = self._evidence.sent.get(position), await self._owners_of(usable)
-                outcome = outcome_of_record(usable, sent, rows, owners, self._world.names)
-                left = left_to_claim(usable, sent, rows, owners, self._world.names)
+                outcome, left = outcome_of_record(usable, sent, rows, owners, self._world.names)
                 await self._claim({usable[place]: owners[usable[place]] for place in left}, rows, position)
             if outcome is not None:
                 found[record.offset] = outcome

@@ -1,7 +1,7 @@
 """OpenTelemetry traces from a request to a change: a record that carries a trace (`traceparent`, as W3C has it) gets a
 span for each stage. Its message in `resolved` carries the first on to the second, what is published of its profile
 carries the second on to whoever reads that. Records without one, and those whose trace is not sampled, cost a look at
-their headers. Spans hold positions and nothing of the record.
+their headers, which go on as they came. Spans hold positions and nothing of the record.
 
 Where they go, and how many are sampled, is set by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT,
 OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and the others.
@@ -9,7 +9,11 @@ OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and the others.
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from knownas.errors import CannotStart
@@ -20,9 +24,16 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span
 
+_TRACE: Final = re.compile(
+    r"(?!ff)(?P<version>[0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
+)
+_SAMPLED: Final = 1
+
 PARENT: Final = "traceparent"
 CARRIED: Final = (PARENT, "tracestate")
 WORKER: Final = "knownas-worker"
+HAND_OVER_SECONDS: Final = 2.0
+"""How long a process that leaves waits for its collector."""
 
 
 def provider_of(settings: Settings, service: str) -> TracerProvider | None:
@@ -69,9 +80,20 @@ class Spans:
         self._propagator.inject(onwards, self._with_span(span))
         return [(name, value.encode()) for name, value in onwards.items()]
 
-    def close(self) -> None:
-        """Hand over what is not handed over yet."""
-        self._provider.shutdown()
+    async def close(self, seconds: float = HAND_OVER_SECONDS) -> None:
+        """Hand over what is not handed over yet, if that takes no longer than a moment. A collector that is away keeps
+        nobody from leaving: its thread is one that the process ends with."""
+        done, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def hand_over() -> None:
+            self._provider.shutdown()
+            with suppress(RuntimeError):  # nobody waits any more, the loop has ended
+                loop.call_soon_threadsafe(done.set)
+
+        Thread(target=hand_over, name="spans", daemon=True).start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await done.wait()
 
 
 class OtelFolding:
@@ -82,7 +104,9 @@ class OtelFolding:
         self._under_way: list[Span] = []
         for record in records:
             carried = carried_in(record.headers)
-            if PARENT in carried:
+            if (sampled := is_sampled(carried)) is False:
+                self.onwards[record.offset] = [(name, value.encode("latin-1")) for name, value in carried.items()]
+            if sampled:
                 place: dict[str, str | int] = {
                     "messaging.system": "kafka", "messaging.destination.partition.id": str(shard),
                     "messaging.kafka.offset": record.offset,
@@ -111,7 +135,7 @@ class OtelTracer(Tracer):
     def forward(self, headers: Headers) -> Headers:
         """The headers with which a record goes on: those it came with, its trace moved on by a span."""
         carried = carried_in(headers)
-        if PARENT not in carried:
+        if not is_sampled(carried):
             return headers
         span = self._spans.start("knownas resolve", carried)
         self._under_way.append(span)
@@ -127,11 +151,21 @@ class OtelTracer(Tracer):
         """A chunk of `resolved` begins to be folded."""
         return OtelFolding(self._spans, shard, records)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Hand over what is not handed over yet."""
-        self._spans.close()
+        await self._spans.close()
 
 
 def carried_in(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
     """What a record's headers say of a trace."""
     return {name: value.decode("latin-1") for name, value in headers if name in CARRIED and value is not None}
+
+
+def is_sampled(carried: Mapping[str, str]) -> bool | None:
+    """Whether the trace that is carried is one that somebody keeps; None where none is, whatever is said."""
+    if PARENT not in carried:
+        return None
+    found = _TRACE.fullmatch(carried[PARENT])
+    if found is None or (found["version"] == "00" and found["more"]):
+        return None
+    return bool(int(found["flags"], 16) & _SAMPLED)

@@ -131,7 +131,8 @@ USUAL: Final = FoldRules()
 
 class Folded(NamedTuple):
     """What a chunk comes to: everything the commit writes and everything that is to be published. `minutes` are records
-    that count, by the minute of their Kafka time; `links` those that took effect."""
+    that count, by the minute of their Kafka time; `links` those that took effect; `pieces` say of how many messages
+    some profiles' snapshots are from now on."""
 
     profiles: dict[str, Profile]
     timelines: dict[str, list[Entry]]
@@ -149,6 +150,7 @@ class Folded(NamedTuple):
     segments: SegmentChange = NO_SEGMENTS
     minutes: Mapping[int, int] = {}
     links: Sequence[Linked] = ()
+    pieces: Mapping[str, int] = {}
 
 
 def encode_more(identity: Identity) -> str:

@@ -122,7 +122,7 @@ class App:
         if not shown:
             raise Fault(401, "no_key", "no key was shown", {"WWW-Authenticate": "Bearer"})
         if not self._keys.known:
-            raise unavailable("the store is away, so keys cannot be checked")
+            raise unavailable("the store is away or has lost its keys, so none can be checked")
         rows = self._keys.find(shown)
         if not rows:
             said = "this key is not known, or was revoked; a new one works within two seconds"

@@ -14,6 +14,7 @@ from knownas.adapters.reader import Reader
 from knownas.adapters.segments import SegmentReader, SegmentStore
 from knownas.errors import WorldFault
 from knownas.operate.asking import Asking
+from knownas.operate.beside import beside
 from knownas.operate.overview import Overviews
 from knownas.operate.world import World
 from knownas.serve import (
@@ -58,7 +59,6 @@ class House:
 
     def __init__(self, world: World, layout: Layout, is_open: bool = False, guide: Guide | None = None) -> None:
         settings = world.settings
-        rules = settings.identity_rules()
         self.metrics = GatewayMetrics()
         self._lanes = KafkaLanes(world.kafka, settings.http_ack_seconds)
         self._keys = Held(KeyStore(world.link(), world.keys, world.names))
@@ -66,40 +66,48 @@ class House:
         self._fresh = Freshness(self._ends, self._reader(world, layout), world.link(), world.keys, layout)
         self._watching = Watching(settings.http_streams)
         self._streams = Streams(world.kafka, layout, self.metrics, settings.http_streams)
-        people = StorePeople(
-            [self._reader(world, layout) for _ in range(READERS)], world.link(), world.keys, rules, layout.shards
-        )
-        self._spans = spans = spans_of(settings)
-        gateway: Gateway = KafkaGateway(self._lanes, layout, rules, self.metrics)
-        gateway = TracedGateway(gateway, spans) if spans is not None else gateway
-        services = Services(gateway, people, world.names, rules, settings)
-        ledgers = Ledgers(Asking(world.log, self._reader(world, layout), world.names, layout))
-        seeking = Seeking(StoredShards(world.link(), world.keys, layout.shards), settings)
-        segments = SegmentStore(world.link(), world.keys)
-        members = SegmentReader(world.link(), world.keys, layout)
+        self._spans = spans_of(settings)
         self.overviews = Overviews(world, layout)
-        routes: list[Route] = [
-            *(route for door in DOORS for route in door.routes(services)),
-            *routes_records.routes(services),
-            *routes_profiles.routes(services, people, self._fresh, ledgers, layout.shards),
-            *routes_find.routes(people, seeking),
-            *routes_segments.routes(segments, members, seeking.finder),
-            *routes_overview.routes(world, layout, self.overviews),
+        rooms = self._rooms(world, layout)
+        routes, page = self._calls(world, rooms), pages.made(rooms, self._keys, is_open, guide)
+        self.routes = [*routes, *routes_about.routes(self.health, self.metrics.page, routes), *page.routes]
+        self.app = App(self.routes, self._keys, settings, self.metrics, is_open, page.refused)
+        self._server = HttpServer(self.app.respond if self._spans is None else heard(self.app.respond))
+
+    def _rooms(self, world: World, layout: Layout) -> Rooms:
+        """What calls and pages use."""
+        settings, rules = world.settings, world.settings.identity_rules()
+        readers = [self._reader(world, layout) for _ in range(READERS)]
+        people = StorePeople(readers, world.link(), world.keys, rules, layout.shards)
+        plain = KafkaGateway(self._lanes, layout, rules, self.metrics)
+        gateway: Gateway = TracedGateway(plain, self._spans) if self._spans is not None else plain
+        return Rooms(
+            services=Services(gateway, people, world.names, rules, settings),
+            people=people,
+            fresh=self._fresh,
+            ledgers=Ledgers(Asking(world.log, self._reader(world, layout), world.names, layout)),
+            seeking=Seeking(StoredShards(world.link(), world.keys, layout.shards), settings),
+            segments=SegmentStore(world.link(), world.keys),
+            members=SegmentReader(world.link(), world.keys, layout),
+            audit=Audit(world.link(), world.keys),
+            watching=self._watching,
+            overviews=self.overviews,
+            records=Records(world, layout, self._reader(world, layout)),
+            layout=layout,
+        )
+
+    def _calls(self, world: World, rooms: Rooms) -> list[Route]:
+        """The vendors' doors and our own calls."""
+        layout = rooms.layout
+        return [
+            *(route for door in DOORS for route in door.routes(rooms.services)),
+            *routes_records.routes(rooms.services),
+            *routes_profiles.routes(rooms.services, rooms.people, rooms.fresh, rooms.ledgers, layout.shards),
+            *routes_find.routes(rooms.people, rooms.seeking),
+            *routes_segments.routes(rooms.segments, rooms.members, rooms.seeking.finder),
+            *routes_overview.routes(world, layout, rooms.overviews),
             *routes_changes.routes(self._streams),
         ]
-        audit = Audit(world.link(), world.keys)
-        rooms = Rooms(
-            services, people, self._fresh, ledgers, seeking, segments, members, audit, self._watching, self.overviews,
-            Records(world, layout, self._reader(world, layout)), layout,
-        )  # fmt: skip
-        page = pages.made(rooms, self._keys, is_open, guide)
-        self.routes = [
-            *routes,
-            *routes_about.routes(self.health, self.metrics.page, routes),
-            *page.routes,
-        ]
-        self.app = App(self.routes, self._keys, settings, self.metrics, is_open, page.refused)
-        self._server = HttpServer(self.app.respond if spans is None else heard(self.app.respond))
 
     @staticmethod
     def _reader(world: World, layout: Layout) -> Reader:
@@ -116,26 +124,26 @@ class House:
     async def running(self) -> AsyncIterator[None]:
         """What a gateway needs, for as long as the block runs; inside, `listen`.
 
-        Leaving: no new connections, streams end, what is in work is answered, then Kafka is let go.
+        Leaving: no new connections, streams end, what is in work is answered, then Kafka is let go. What looks after
+        keys and freshness waits for the world by itself; where it fails for another reason the block ends with that,
+        or revoked keys would hold for ever.
         """
-        await self._lanes.open()
-        with suppress(WorldFault):  # looked for again behind the scenes; until then callers are told
-            await self._keys.look()
-        after = (self._keys.look_after(), self._fresh.look_after(), asyncio.to_thread(pages.warm))
-        tasks = [asyncio.create_task(task) for task in after]
         try:
-            yield
+            await self._lanes.open()
+            with suppress(WorldFault):  # looked for again behind the scenes; until then callers are told
+                await self._keys.look()
+            async with beside(self._keys.look_after(), self._fresh.look_after(), asyncio.to_thread(pages.warm)):
+                try:
+                    yield
+                finally:
+                    self._streams.stop()
+                    self._watching.stop()
+                    await self._server.stop(STOP_SECONDS)
         finally:
-            self._streams.stop()
-            self._watching.stop()
-            await self._server.stop(STOP_SECONDS)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await self._lanes.close()
             await self._ends.close()
             if self._spans is not None:
-                await asyncio.to_thread(self._spans.close)
+                await self._spans.close()
 
     async def listen(self, host: str, port: int) -> int:
         """Take requests; the port that was taken."""

@@ -5,8 +5,9 @@ A key has one or more rights. A write key may sit in a public page; so it can do
 `clevertap.init('ACCOUNT')`): `--key` makes that name a key.
 
 The gateway holds all rows in memory and looks for changes every few seconds, so a revoked key stops working within
-`LOOK_SECONDS`, and uploads go on while the store is away. Comparing costs the same time whatever is shown: what is
-compared is its hash under the deployment's secret, with every stored one, each in constant time.
+`LOOK_SECONDS`, and uploads go on while the store is away. They go on as well where the store lost everything and until
+it is rebuilt: that it has no keys then says nothing. Comparing costs the same time whatever is shown: what is compared
+is its hash under the deployment's secret, with every stored one, each in constant time.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from typing import Final, Literal
 import msgspec
 import structlog
 
-from knownas.adapters.keys import Keys
+from knownas.adapters.keys import AT, Keys
 from knownas.adapters.redis import Link
 from knownas.errors import WorldFault, WrongInput
-from knownas.nouns import Names
+from knownas.nouns import EVENTS, UPDATES, Names
+from knownas.operate.layout import UNFINISHED, StoredLayout
 
 Right = Literal["write", "read", "admin"]
 RIGHTS: Final[tuple[Right, ...]] = ("write", "read", "admin")
@@ -60,7 +62,7 @@ class KeyStore:
     """The rows in the store."""
 
     def __init__(self, link: Link, keys: Keys, names: Names) -> None:
-        self._link, self._where, self._names = link, keys.gateway_keys, names
+        self._link, self._keys, self._where, self._names = link, keys, keys.gateway_keys, names
 
     def digest(self, key: str) -> str:
         """What a key is stored under."""
@@ -70,6 +72,15 @@ class KeyStore:
         """All keys, by their hashes."""
         (flat,) = await self._link.run([("HGETALL", self._where)])
         return {flat[i].decode(): _decode(flat[i + 1]) for i in range(0, len(flat), 2)}
+
+    async def is_worked_on(self) -> bool | None:
+        """Whether stage 1 is anywhere in this store; None: the store is empty, or half rebuilt."""
+        remembered = await StoredLayout(self._link, self._keys).layout()
+        if not remembered or UNFINISHED in remembered:
+            return None
+        partitions = range(int(remembered["partitions"]))
+        ats = [self._keys.source(topic, number) + AT for topic in (EVENTS, UPDATES) for number in partitions]
+        return any(position is not None for position in await self._link.run([("HGET", at, "pos") for at in ats]))
 
     async def create(self, name: str, rights: Sequence[Right], key: str | None = None) -> tuple[str, KeyRow]:
         """Make a key; it is returned this once."""
@@ -99,6 +110,7 @@ class Held:
     def __init__(self, store: KeyStore) -> None:
         self._store = store
         self._rows: dict[str, KeyRow] | None = None
+        self._was_worked_on = False
 
     @property
     def known(self) -> bool:
@@ -106,8 +118,16 @@ class Held:
         return self._rows is not None
 
     async def look(self) -> None:
-        """Read the keys again."""
-        self._rows = await self._store.rows()
+        """Read the keys again; `WorldFault` where there are none because the store has lost everything."""
+        rows = await self._store.rows()
+        if not rows or not self._was_worked_on:
+            is_worked_on = await self._store.is_worked_on()
+            # One that starts again on a lost store remembers the layout, but takes no partition.
+            if not rows and (is_worked_on is None or (self._was_worked_on and not is_worked_on)):
+                raise WorldFault("the store has lost its keys, or is being rebuilt")
+            self._was_worked_on = bool(is_worked_on)
+            rows = rows or await self._store.rows()  # a rebuild may have ended in between
+        self._rows = rows
 
     async def look_after(self) -> None:
         """Read them every few seconds; while the store is away those of before hold."""

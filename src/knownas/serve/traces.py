@@ -13,13 +13,15 @@ from typing import Any, Final
 import msgspec
 
 from knownas.doors import Answer, Put
-from knownas.operate.traces import CARRIED, PARENT, Spans, provider_of
+from knownas.operate.traces import CARRIED, Spans, is_sampled, provider_of
 from knownas.serve.gateway import Gateway, carried
 from knownas.serve.http import Call, Respond
 from knownas.serve.routes import Stream
 from knownas.settings import Settings
 
 GATEWAY: Final = "knownas-gateway"
+LONGEST: Final = 512
+"""Of a header; what W3C asks of everybody to pass on. It is repeated with each record of a call."""
 
 _asked: Final = ContextVar[Mapping[str, str] | None]("asked", default=None)
 """What the request said of a trace."""
@@ -35,7 +37,8 @@ def heard(respond: Respond) -> Respond:
     """Answers as before, and remembers meanwhile what a request says of a trace."""
 
     async def listening(call: Call) -> Answer | Stream:
-        token = _asked.set({name: call.headers[name] for name in CARRIED if name in call.headers})
+        said = {name: call.headers[name] for name in CARRIED if name in call.headers}
+        token = _asked.set({name: value for name, value in said.items() if len(value) <= LONGEST})
         try:
             return await respond(call)
         finally:
@@ -54,7 +57,7 @@ class TracedGateway(Gateway):
         """What came of each record, in order; they carry the trace, unless it is one of our own that nobody samples."""
         asked = _asked.get() or {}
         span = self._spans.start("knownas gateway", asked, {"messaging.batch.message_count": len(records)})
-        goes_on = PARENT in asked or span.is_recording()
+        goes_on = is_sampled(asked) is not None or span.is_recording()
         token = carried.set(self._spans.beyond(span) if goes_on else ())
         try:
             return await self._gateway.put(records, now_ms)

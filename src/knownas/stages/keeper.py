@@ -191,11 +191,11 @@ class Keeper:
                     await self._gap("keeper.finishing")
                     await self._sources.advance([hold])
                     await self._gap("keeper.finished")
-        except (TimeoutError, KnownasError) as error:
-            # What no leaving worker can mend must not keep it from leaving: whoever takes over repeats it.
-            log.info(
-                "gave_up_unfinished", topic=hold.topic, partition=hold.partition, reason=str(error) or "time was up"
-            )
+        # What no leaving worker can mend must not keep it from leaving: whoever takes over repeats it.
+        except TimeoutError:
+            log.info("gave_up_unfinished", topic=hold.topic, partition=hold.partition, reason="time was up")
+        except KnownasError as error:
+            log.warning("gave_up_unfinished", topic=hold.topic, partition=hold.partition, reason=str(error))
         finally:
             hold.drop()
 

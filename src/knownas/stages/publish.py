@@ -57,7 +57,7 @@ class Publishers:
         self.retaking: set[asyncio.Task[None]] = set()
         """Tasks that take a shard again after its publisher was fenced; the loop itself would not keep them alive."""
         self.broken = asyncio.Event()
-        self.reason: Exception | None = None
+        self.reason: BaseException | None = None
         """What nobody expected of a publisher, if it happened: the worker must end with it."""
 
     @property
@@ -134,12 +134,20 @@ class Publishers:
             # Taking the shard again ends this publisher, so that must not wait for itself.
             retaking = asyncio.create_task(self._refused([hold]))
             self.retaking.add(retaking)
-            retaking.add_done_callback(self.retaking.discard)
+            retaking.add_done_callback(self._retaken)
         except Exception as error:  # noqa: BLE001 (whatever it is, it must not end in a task that nobody looks at)
-            self.reason = error
-            self.broken.set()
+            self._break(error)
         finally:
             publisher.has_room.set()
+
+    def _retaken(self, retaking: asyncio.Task[None]) -> None:
+        self.retaking.discard(retaking)
+        if not retaking.cancelled() and (error := retaking.exception()) is not None:
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        self.reason = error
+        self.broken.set()
 
     async def _publish(self, publisher: Publisher) -> None:
         hold, outlet = publisher.hold, publisher.outlet

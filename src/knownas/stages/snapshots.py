@@ -30,6 +30,8 @@ MOST_BYTES: Final = 1_500_000
 """Of one step: a tick is a message like others and must not hold up the shard."""
 PIECE_BYTES: Final = 700_000
 """Of what one message holds; a broker takes 1 MiB by default."""
+SPARE_PIECES: Final = 8
+"""So many more than a profile takes now its snapshot may have taken, where nobody has written down how many it did."""
 DAY_MS: Final = 86_400_000
 
 MARK: Final = "shard"
@@ -37,9 +39,6 @@ MARK: Final = "shard"
 WALK: Final = "snapped"
 WALKED: Final = "snapped_ms"
 """Under these names the walk is kept beside the index's numbers: who is next, and the Kafka time of the last step."""
-PIECES: Final = "snap:"
-"""Under this and a profile's id, of how many messages its newest snapshot is, where that is or was more than one: those
-that a smaller one leaves over are cleared with it."""
 
 Lists = dict[str, list[tuple[int, str]]]
 """A profile's overflow lists: what they hold, place and text of each item."""
@@ -62,10 +61,11 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Before(NamedTuple):
-    """A profile before a commit, and of how many messages its newest snapshot is; 1 too where there is none."""
+    """A profile before a commit, and of how many messages its newest snapshot is, where that is written down: it is
+    more than one, and was not written by a version that kept no account of it."""
 
     kept: Kept
-    pieces: int = 1
+    pieces: int | None = None
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -118,13 +118,13 @@ class Snapshots:
         stand, made = await self._store.stand(hold), _Made(hold.partition, after)
         kept = await self._store.kept(hold, list(buried)) if buried else {}
         for profile, tombstone in buried.items():
-            made.keep(profile, Kept(encode(tombstone)), kept[profile].pieces if profile in kept else 1)
+            made.keep(profile, Kept(encode(tombstone)), kept.get(profile))
         if is_tick:
             walk = await self._go_on(hold, stand, folded, made, arrived.at)
-            made.state |= {WALK: walk, WALKED: arrived.at}
-        if made.state:
-            state = {**folded.planes.state, **made.state}
+            state = {**folded.planes.state, WALK: walk, WALKED: arrived.at}
             folded = folded._replace(planes=folded.planes._replace(state=state))
+        if made.pieces:
+            folded = folded._replace(pieces=made.pieces)
         made.add(MARK, encode(_mark(hold, stand, folded, after)))
         return folded, made.element
 
@@ -143,7 +143,7 @@ class Snapshots:
             known, changed = kept.get(profile), folded.profiles.get(profile)
             if known is not None and (changed is None or not changed.gone):
                 kept_now = known.kept if changed is None else Kept(encode(changed), known.kept.lists)
-                made.keep(profile, kept_now, known.pieces)
+                made.keep(profile, kept_now, known)
         return stand.walk + step if stand.walk + step < people else 0
 
 
@@ -154,23 +154,23 @@ class _Made:
         self._shard, self._position = shard, position
         self.element: Element = []
         self.size = 0
-        self.state: dict[str, int] = {}
-        """What is to be kept beside the index's numbers."""
+        self.pieces: dict[str, int] = {}
+        """Of how many messages a snapshot is that was of another number of them."""
 
     def add(self, key: str, value: bytes | None) -> None:
         self.element.append(Outgoing(SNAPSHOTS, self._shard, key.encode(), value, [], None))
         self.size += len(value or b"")
 
-    def keep(self, profile: str, kept: Kept, before: int) -> None:
+    def keep(self, profile: str, kept: Kept, before: Before | None) -> None:
         """A profile as it is, and nothing of a larger snapshot before."""
         data = encode(kept)
         for key, value in pieces(profile, self._position, data):
             self.add(key, value)
         now = _number_of(data)
-        for number in range(now, before):
+        for number in range(now, _most(before)):
             self.add(_key(profile, number), None)
-        if now != before:
-            self.state[PIECES + profile] = now
+        if now != (1 if before is None else before.pieces or 1):
+            self.pieces[profile] = now
 
 
 def pieces(profile: str, position: int, data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -179,6 +179,16 @@ def pieces(profile: str, position: int, data: bytes) -> Iterator[tuple[str, byte
     for number in range(of):
         piece = data[number * PIECE_BYTES : (number + 1) * PIECE_BYTES]
         yield _key(profile, number), encode(Piece(FORMAT, position, of, piece))
+
+
+def _most(before: Before | None) -> int:
+    """Of how many messages at most the snapshot before is. Where nobody has written that down it may be by a version
+    that did not: a large profile may have been larger then."""
+    if before is None:
+        return 1
+    if before.pieces is None and (before.kept.lists or len(before.kept.profile) > PIECE_BYTES // 2):
+        return _number_of(encode(before.kept)) + SPARE_PIECES
+    return before.pieces or 1
 
 
 def _number_of(data: bytes) -> int:
