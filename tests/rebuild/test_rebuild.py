@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -19,11 +20,17 @@ from knownas.adapters.store import registry_in
 from knownas.errors import CannotStart
 from knownas.find import planes
 from knownas.find.terms import terms
-from knownas.nouns import FORMAT, SNAPSHOTS, Profile
+from knownas.identity.decide import decide
+from knownas.identity.plan import Known
+from knownas.nouns import EVENTS, FORMAT, LEDGER, SNAPSHOTS, Identity, LedgerRow, Profile, murmur2
 from knownas.operate.rebuild import rebuild
 from knownas.operate.restoring import Told
+from knownas.records.intake import Intake
+from knownas.stages.arrivals import Arrivals
 from knownas.stages.figures import SEGMENT_DAYS
+from knownas.stages.resolve import ledger_message
 from knownas.stages.snapshots import MARK, Piece, encode
+from tests.builders import NOON, login
 from tests.pipeline.deployment import Deployment, deployed
 from tests.rebuild.playing import PLAYED, cut, deployed_worker, lose_the_store, play, quiet, with_others
 from tests.rebuild.whole import Everything, differences, everything
@@ -61,6 +68,42 @@ async def test_shards_to_which_nobody_had_come_are_as_new_and_without_snapshots_
             await play(deployment, 1, 100)
         after = await everything(deployment)
         assert [n for n in empty if not int(after[f"{{{n}}}:{k.INDEX}"].get("latest", 0))] == []
+
+
+async def test_what_a_record_gained_is_its_profiles_though_only_one_of_its_claims_was_sent(
+    kafka: str, redis_url: str, namespace: str
+) -> None:
+    async with deployed(kafka, redis_url, namespace, tick_seconds=86_400.0) as deployment:
+        async with deployed_worker(deployment):
+            await play(deployment, 0, 1)
+        rows, gained = await torn(deployment, login("torn", identity="torn-1", email="torn@x.ie"))
+        assert [row.kind for row in rows] == ["bound", "claimed"]
+        await lose_the_store(deployment)
+        await rebuild(deployment.world, quiet)
+        assert {await deployment.reader.owner(identity) for identity in gained} == {rows[0].profile}
+        async with deployed_worker(deployment):
+            await deployment.settled()
+        report = await deployment.verify()
+        assert report.equal, report.differences[:5]
+
+
+async def torn(deployment: Deployment, record: dict[str, Any]) -> tuple[list[LedgerRow], tuple[Identity, ...]]:
+    """A login that a worker decided and died over: of its ledger rows the last was not sent, nor anything else. Those
+    that were, and the identities it gained."""
+    world, layout = deployment.world, deployment.layout
+    key, value = str(record["device"]).encode(), orjson.dumps(record)
+    home = murmur2(key) % layout.partitions
+    offset = await deployment.produce(EVENTS, home, key, value, NOON * 1000)
+    stored = SimpleNamespace(offset=offset, timestamp=NOON * 1000, key=key, value=value, headers=())
+    arrival = Arrivals(world.names, world.settings.identity_rules(), layout).read(EVENTS, home, stored)
+    assert isinstance(arrival.intake, Intake)
+    assert arrival.device is not None
+    usable = arrival.intake.named.usable
+    plan = decide(EVENTS, home, [arrival], Known({arrival.device: ()}, dict.fromkeys(usable), {}, {}), world.names)
+    sent = plan.rows[:-1]
+    for message in map(ledger_message, sent):
+        await deployment.produce(LEDGER, home, message.key, message.value, message.at)
+    return sent, usable
 
 
 async def test_where_kafka_begins_after_the_newest_snapshots_profiles_are_as_they_were_then_and_it_says_what_is_gone(
