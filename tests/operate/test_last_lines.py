@@ -29,6 +29,14 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
         yield started
 
 
+def assert_told_in_one_line(said: Path) -> None:
+    """What is said last, and plainly, is that the password is refused; all before it are lines of the log."""
+    *lines, last = said.read_text().splitlines()
+    assert last.startswith("knownas: the store at ")
+    assert "refuses our name or password" in last
+    assert [line for line in lines if not is_object(line)] == []
+
+
 async def test_a_password_that_changed_under_load_ends_the_worker_with_one_line_and_no_trace(
     kafka: str, valkey: Valkey, namespace: str, tmp_path: Path
 ) -> None:
@@ -42,10 +50,7 @@ async def test_a_password_that_changed_under_load_ends_the_worker_with_one_line_
             async with records_under_way(deployment):
                 await asyncio.to_thread(change_password, valkey)
                 assert await asyncio.to_thread(worker.wait, 60) == 1
-    *lines, last = said.read_text().splitlines()
-    assert last.startswith("knownas: the store at ")
-    assert "refuses our name or password" in last
-    assert [line for line in lines if not is_object(line)] == []
+    assert_told_in_one_line(said)
 
 
 async def test_a_password_that_changed_ends_the_gateway_too_or_revoked_keys_would_hold_for_ever(
@@ -58,10 +63,7 @@ async def test_a_password_that_changed_ends_the_gateway_too_or_revoked_keys_woul
             gateway = await deployment.start_gateway(KNOWNAS_LOG_JSON="true")
             await asyncio.to_thread(change_password, valkey)
             assert await asyncio.to_thread(gateway.wait, 60) == 1
-    *lines, last = said.read_text().splitlines()
-    assert last.startswith("knownas: the store at ")
-    assert "refuses our name or password" in last
-    assert [line for line in lines if not is_object(line)] == []
+    assert_told_in_one_line(said)
 
 
 async def test_a_gateways_own_work_that_fails_ends_it_with_that_and_what_waits_for_the_world_does_not() -> None:

@@ -189,7 +189,6 @@ class Fold:
         self._then: dict[str, Before] = {}
         self._dirty: dict[str, Arrived] = {}  # the last changing record of profiles that changed
         self._pictures: dict[str, Profile] = {}  # those that moved on since, as they were then
-        self._changes: dict[str, bytes] = {}
         self._rows: list[LedgerRow] = []
         self._rejections: list[Rejection] = []
         self._controls: list[tuple[Control, Origin]] = []
@@ -203,8 +202,6 @@ class Fold:
     def result(self) -> Folded:
         """Everything folded so far."""
         self._turn_minute(self._minute_from)
-        for profile_id in self._dirty:
-            self._render(profile_id)
         for profile_id, stood in self._stood.items():
             profile = self._touched[profile_id]
             self._index.differ(profile, stood, terms.standing(profile))
@@ -214,7 +211,7 @@ class Fold:
             self._watermarks,
             self._counters,
             self._overflow,
-            list(self._changes.items()),
+            [(profile_id, self._render(profile_id)) for profile_id in self._dirty],
             self._rows,
             self._rejections,
             self._repeats,
@@ -504,10 +501,10 @@ class Fold:
             events = {name: Count(count.count, count.first, count.last) for name, count in profile.events.items()}
             self._pictures[profile.id] = msgspec.structs.replace(profile, events=events)
 
-    def _render(self, profile_id: str) -> None:
+    def _render(self, profile_id: str) -> bytes:
         last, then = self._dirty[profile_id], self._then[profile_id]
         profile = self._pictures.get(profile_id) or self._touched[profile_id]
-        self._changes[profile_id] = message(then, profile, last.ts, last.at, self._publish_counts)
+        return message(then, profile, last.ts, last.at, self._publish_counts)
 
     def _tally(self, counter: str, amount: int) -> None:
         if counter and amount:
