@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
-from knownas.adapters.keys import Keys
-from knownas.adapters.memory import MemoryShardStore, MemorySourceStore, MemoryStore
-from knownas.adapters.store import RedisShardStore, RedisSourceStore
 from knownas.identity.plan import Look, Plan
 from knownas.nouns import CHANGED, EVENTS, RESOLVED, UPDATES, Identity
 from knownas.profile.fold import Folded
 from knownas.stages.hold import ShardHold, SourceHold
 from knownas.stages.ports import Committed, Outgoing, ShardStore, SourceStore
-from tests.builders import NAMES
-from tests.contracts.fair import Fair
-from tests.contracts.linked import STORES, linked
 
 ANN, BEN = Identity("email", "ann@x.ie"), Identity("email", "ben@x.ie")
 P0, U0, S0 = (EVENTS, 0), (UPDATES, 0), (RESOLVED, 0)
@@ -34,18 +25,6 @@ class Stores:
 
     source: SourceStore
     shard: ShardStore
-
-
-@pytest.fixture(params=STORES)
-async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    """A store in memory, and a real one."""
-    if request.param == "memory":
-        memory = MemoryStore()
-        yield Stores(MemorySourceStore(memory, Fair()), MemoryShardStore(memory, Fair(), TIMELINE))
-        return
-    prefix = request.getfixturevalue("namespace") + ":"
-    async with linked(request) as link:
-        yield Stores(RedisSourceStore(link, Keys(prefix), NAMES), RedisShardStore(link, Keys(prefix), TIMELINE))
 
 
 async def source_hold(stores: Stores, first: int = 0) -> SourceHold:

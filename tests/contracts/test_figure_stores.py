@@ -18,10 +18,7 @@ from tests.contracts.both import (
     looked,
     shard_hold,
     source_hold,
-    stores,
 )
-
-__all__ = ["stores"]
 
 
 def parts(figures: Figures) -> tuple[Any, ...]:

@@ -33,10 +33,7 @@ from tests.contracts.both import (
     looked,
     shard_hold,
     source_hold,
-    stores,
 )
-
-__all__ = ["stores"]
 
 
 def replace_owner(owner: Owner, *, suppressed: bool) -> Owner:
